@@ -1,0 +1,44 @@
+# Two commands for a newcomer: `make demo` runs the main job, `make test` passes the tests. Both make their environment themselves.
+PYTHON ?= python3
+BIN    := .venv/bin
+export UV_SYSTEM_CERTS = 1
+.PHONY: demo test check bench coverage lock clean
+
+demo: .venv/ready
+	$(BIN)/authmw dev
+
+test: .venv/ready
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+check: .venv/ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright
+	PYTHONPATH=adapters $(BIN)/lint-imports
+
+bench: .venv/ready
+	$(BIN)/python -m benchmarks
+
+coverage: .venv/ready
+	$(BIN)/python -m coverage run -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report --skip-covered
+
+.venv/ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "authmw needs Python 3.11 or newer; try: make PYTHON=python3.13")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@awk '/^uv==/ {on=1} on {print; if (!/\\$$/) exit}' requirements.txt > .venv/uv.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	$(BIN)/uv pip sync -q --python .venv --require-hashes requirements.txt \
+	  || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/uv pip install -q --python .venv --no-deps --no-build-isolation --editable . \
+	  || $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock:
+	$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-annotate --no-header \
+	  --python-version 3.11 --all-extras --group dev pyproject.toml --output-file requirements.txt
+
+clean:
+	rm -rf .venv

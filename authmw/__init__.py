@@ -1,0 +1,32 @@
+"""authmw: a whole authentication platform inside a web application."""
+
+from __future__ import annotations
+
+from authmw.auth import Auth
+from authmw.errors import Misconfigured, Refused
+from authmw.guard.decorators import require_fresh, require_mfa, require_session
+from authmw.guard.verified import VerifiedSession, current_session, optional_session
+from authmw.hosts.asgi import AuthMiddleware
+from authmw.redirects import RedirectType, RedirectURL
+from authmw.settings import Cookies, LockRules, SessionRules, Settings
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Auth",
+    "AuthMiddleware",
+    "Cookies",
+    "LockRules",
+    "Misconfigured",
+    "RedirectType",
+    "RedirectURL",
+    "Refused",
+    "SessionRules",
+    "Settings",
+    "VerifiedSession",
+    "current_session",
+    "optional_session",
+    "require_fresh",
+    "require_mfa",
+    "require_session",
+]

@@ -1,0 +1,145 @@
+"""`Auth`: settings, adapters and products become one frozen table of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Generator, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import attrs
+
+from authmw import drive
+from authmw.clock import Clock, SystemClock
+from authmw.consumer.magic_links.operations import MagicLinks
+from authmw.consumer.otps.operations import OTPs
+from authmw.consumer.sessions.operations import Sessions
+from authmw.consumer.users.operations import Users
+from authmw.errors import Misconfigured
+from authmw.factors.challenges import Challenge
+from authmw.guard.sessions import SessionGuard
+from authmw.ledger.notes import Notes
+from authmw.ledger.outbox import dispatch_due
+from authmw.ledger.performing import Performer
+from authmw.ledger.records import Event, Outgoing, Purge
+from authmw.limits import RateLimiter
+from authmw.operations import Caller, Core, Operation, Product, Visit, operations_of, visit
+from authmw.people.records import Credential, Organization, Session, User
+from authmw.ports import EmailSender
+from authmw.revoked import Denied
+from authmw.settings import Settings
+from authmw.signin.keys import FirstKey, KeyRing, StoredKey
+from authmw.storage import Record, Storage, description
+
+T = TypeVar("T")
+
+KINDS: tuple[type[Record], ...] = (
+    User,
+    Organization,
+    Credential,
+    Session,
+    Challenge,
+    Event,
+    Outgoing,
+    Purge,
+    StoredKey,
+    FirstKey,
+)
+"""Every kind of record that an `Auth` stores."""
+
+
+class Auth:
+    """One environment of one project: its products, ready to be called, mounted and guarded by.
+
+    Raises Misconfigured if settings and adapters cannot work together, naming every fault.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        storage: Storage,
+        limiter: RateLimiter,
+        email: EmailSender | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if settings.live and storage.io == "instant":
+            raise Misconfigured("Live needs a storage that outlives the process.")
+        self.settings = settings
+        self.storage = storage
+        self.notes = Notes(storage)
+        refusals = {
+            (description(kind).kind, index.name): index.refusal
+            for kind in KINDS
+            for index in description(kind).indexes
+            if index.refusal is not None
+        }
+        self.core = Core(
+            settings=settings,
+            storage=storage,
+            limiter=limiter,
+            clock=clock or SystemClock(),
+            roots=settings.roots(),
+            perform=Performer(self.notes, refusals),
+            denied=Denied(),
+            email=email,
+        )
+        self.keys = KeyRing(self.core)
+        self.users = Users(self.core)
+        self.sessions = Sessions(self.core, self.keys)
+        self.magic_links = MagicLinks(self.core, self.keys)
+        self.otps = OTPs(self.core, self.keys)
+        self.guard = SessionGuard(self.core, self.keys)
+        if storage.io != "async":
+            drive.step(storage.prepare(KINDS))
+            self._prepared = True
+        else:
+            self._prepared = False
+
+    def products(self) -> Iterator[Product]:
+        """The products, each once."""
+        return (value for value in vars(self).values() if isinstance(value, Product))
+
+    def table(self) -> list[tuple[Product, Operation]]:
+        """Every operation with the product it belongs to."""
+        return [row for product in self.products() for row in operations_of(product)]
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run an operation from synchronous code. RuntimeError on a thread that runs an event loop."""
+        return drive.run(self.storage.io, work)
+
+    async def start(self) -> None:
+        """Make storage ready; a host with an asynchronous storage calls this at start-up (the ASGI middleware does, at lifespan)."""
+        if not self._prepared:
+            await self.storage.prepare(KINDS)
+            self._prepared = True
+
+    async def work(self) -> int:
+        """One round of background work: send what is due, sweep what expired; how many messages were taken."""
+        now = self.core.clock.now()
+        taken = await dispatch_due(self.core, now)
+        await self.storage.sweep(now, 50)
+        return taken
+
+    @contextmanager
+    def acting_as(self, caller: Caller) -> Generator[None]:
+        """Make operations called inside calls of this caller."""
+        here = visit.get()
+        token = visit.set(attrs.evolve(here, caller=caller) if here else Visit(caller=caller))
+        try:
+            yield
+        finally:
+            visit.reset(token)
+
+    def keep(self, answer: object) -> None:
+        """Have the answer of a sign-in, called in a view of the host, put into the visitor's cookies on the way out. RuntimeError outside a request."""
+        here = visit.get()
+        if here is None:
+            message = "There is no request to keep a session for: is the middleware installed?"
+            raise RuntimeError(message)
+        here.kept = answer
+
+    def close(self) -> None:
+        """Write what is noted and let go of connections."""
+        if not drive.on_loop():
+            self.notes.flush()
+            drive.run(self.storage.io, self.storage.close())

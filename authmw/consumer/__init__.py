@@ -1,0 +1,1 @@
+"""Products of consumer projects, one folder each."""

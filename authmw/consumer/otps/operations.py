@@ -1,0 +1,269 @@
+"""One-time passcodes: mail a code, and sign in by it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import attrs
+
+from authmw.consumer.answers import AuthenticateResponse, authenticate_response
+from authmw.consumer.magic_links.responses import LoginOrCreateResponse, SendResponse
+from authmw.consumer.messages import Letter, mail_code, mail_nobody
+from authmw.consumer.proofs import asked_of, check_may_add_address, mailbox_proof, signed_in_caller
+from authmw.crypto import tokens
+from authmw.errors import Refused
+from authmw.factors.challenges import Challenge, check_attributes, check_live
+from authmw.identifiers import canonical_email
+from authmw.ledger.commits import commit
+from authmw.limits import Limit
+from authmw.operations import Call, Core, Product, current_call, operation
+from authmw.parameters import (
+    JWT,
+    Attributes,
+    Claims,
+    CodeMinutes,
+    EmailAddress,
+    Id,
+    Locale,
+    MatchOptions,
+    SessionMinutes,
+    TelemetryId,
+    TemplateId,
+    Text,
+    Token,
+)
+from authmw.people.directory import in_sandbox, new_email, new_user, user_by_email, user_by_reference
+from authmw.people.records import Email, Lock, Proved, Subject, User
+from authmw.people.rules import check_unlocked
+from authmw.signin.complete import complete
+from authmw.signin.keys import KeyRing
+from authmw.signin.limits import charge, forget_later, sending
+from authmw.storage import Delete, Insert, Update, Write
+from authmw.templates import TemplateType
+
+GUESSES = 5
+FAILURES = 100
+_SANDBOX_CODE = "000000"
+_FACTOR = "otp:email"
+
+
+class EmailPasscodes(Product):
+    """Codes by e-mail."""
+
+    def __init__(self, core: Core, keys: KeyRing) -> None:
+        super().__init__(core)
+        self.keys = keys
+
+    @operation("POST", "/v1/otps/email/login_or_create", action="OTPsEmailLoginOrCreate")
+    async def login_or_create(
+        self,
+        *,
+        email: EmailAddress,
+        expiration_minutes: CodeMinutes = 2,
+        attributes: Attributes | None = None,
+        create_user_as_pending: bool = False,
+        locale: Locale | None = None,
+        login_template_id: TemplateId | None = None,
+        signup_template_id: TemplateId | None = None,
+    ) -> LoginOrCreateResponse:
+        """Mail a code (1 to 10 minutes) to the user of this address, creating one if there is none. A new code ends the one before."""
+        call = current_call()
+        address = canonical_email(email)
+        templates = call.settings.templates
+        login = templates.choose(login_template_id, TemplateType.ONE_TIME_PASSCODE)
+        signup = templates.choose(signup_template_id, TemplateType.ONE_TIME_PASSCODE_SIGNUP)
+        await charge(call, sending(call, address))
+        known = await user_by_email(call.storage, address)
+        user = known or new_user(call, new_email(call, address), pending=create_user_as_pending)
+        standing = user.email_at(address)
+        assert standing is not None  # found or made by this address
+        life = timedelta(minutes=expiration_minutes)
+        code, write = await new_code(call, user, standing, life, attributes)
+        mail_code(call, Letter(address=address, template=login if known else signup, locale=locale, life=life), code)
+        await commit(*(() if known else (Insert(user),)), write, subject_id=user.id, factor=_FACTOR)
+        return LoginOrCreateResponse(user_id=user.id, email_id=standing.email_id, user_created=known is None)
+
+    @operation("POST", "/v1/otps/email/send", action="OTPsEmailSend")
+    async def send(
+        self,
+        *,
+        email: EmailAddress,
+        expiration_minutes: CodeMinutes = 2,
+        attributes: Attributes | None = None,
+        locale: Locale | None = None,
+        user_id: Id | None = None,
+        session_token: Token | None = None,
+        session_jwt: JWT | None = None,
+        login_template_id: TemplateId | None = None,
+        signup_template_id: TemplateId | None = None,
+    ) -> SendResponse:
+        """Mail a code to the user of this address, or to an address that a named or signed-in user is adding. Refused on the backend: `email_not_found`."""
+        call = current_call()
+        address = canonical_email(email)
+        template = call.settings.templates.choose(login_template_id, TemplateType.ONE_TIME_PASSCODE)
+        await charge(call, sending(call, address))
+        live = await signed_in_caller(call, self.keys, session_token, session_jwt)
+        holder = await user_by_email(call.storage, address)
+        user = live.subject if live else await user_by_reference(call.storage, user_id) if user_id else holder
+        if user is None:
+            return await self._nobody(call)
+        standing = user.email_at(address)
+        adding = standing is None
+        if adding:
+            if live:
+                check_may_add_address(call, live)
+            if holder is not None and any(e.verified and e.address == address for e in holder.emails):
+                raise Refused("duplicate_email")
+        standing = standing or new_email(call, address)
+        life = timedelta(minutes=expiration_minutes)
+        code, write = await new_code(
+            call,
+            user,
+            standing,
+            life,
+            attributes,
+            adding=adding,
+            session_id=live.session.session_id if live and adding else None,
+        )
+        mail_code(call, Letter(address=address, template=template, locale=locale, life=life), code)
+        await commit(write, subject_id=user.id, factor=_FACTOR)
+        return SendResponse(user_id=user.id, email_id=standing.email_id)
+
+    async def _nobody(self, call: Call) -> SendResponse:
+        if call.caller.audience != "browser" or call.settings.reveal_unknown:
+            await commit(refusal=Refused("email_not_found"))
+        mail_nobody(call)
+        await commit(factor=_FACTOR)
+        return SendResponse(user_id="", email_id=tokens.new_id("email", call.settings.environment))
+
+
+class OTPs(Product):
+    """One-time passcodes of every channel."""
+
+    def __init__(self, core: Core, keys: KeyRing) -> None:
+        super().__init__(core)
+        self.keys = keys
+        self.email = EmailPasscodes(core, keys)
+
+    @operation("POST", "/v1/otps/authenticate", action="OTPsAuthenticate")
+    async def authenticate(
+        self,
+        *,
+        method_id: Id,
+        code: Text,
+        attributes: Attributes | None = None,
+        options: MatchOptions | None = None,
+        session_token: Token | None = None,
+        session_jwt: JWT | None = None,
+        session_duration_minutes: SessionMinutes | None = None,
+        session_custom_claims: Claims | None = None,
+        telemetry_id: TelemetryId | None = None,
+    ) -> AuthenticateResponse:
+        """Sign in by a code, once. Five wrong guesses end a code, 100 failures in a row the method, and repeated failure locks sign-in by code for a while.
+
+        Refused: `unable_to_auth_otp_code` (one answer for wrong, used, expired and never sent), `user_lock_limit_reached`, `attribute_mismatch`.
+        """
+        call = current_call()
+        challenge = await call.storage.get(Challenge, _key(method_id))
+        if challenge is None:
+            raise Refused("unable_to_auth_otp_code")
+        user = await call.storage.get(User, challenge.subject_id)
+        if user is None:
+            raise Refused("unable_to_auth_otp_code")
+        check_unlocked(user, _FACTOR, call.now)
+        check_live(challenge, call.now, "unable_to_auth_otp_code")
+        await self._count_guess(call, challenge, user)
+        matching, given = options or MatchOptions(), attributes or Attributes()
+        check_attributes(
+            challenge,
+            ip_address=given.ip_address,
+            user_agent=given.user_agent,
+            ip=matching.ip_match_required,
+            agent=matching.user_agent_match_required,
+        )
+        if not tokens.same(code_mac(call, challenge.method_id, code), challenge.code_mac):
+            await commit(subject_id=user.id, factor=_FACTOR, refusal=Refused("unable_to_auth_otp_code"))
+        details = {"email_factor": {"email_id": challenge.method_id, "email_address": challenge.address}}
+        factor = Proved(
+            type="otp",
+            delivery_method="email",
+            last_authenticated_at=call.now,
+            created_at=call.now,
+            updated_at=call.now,
+            details=details,
+            category="account",
+        )
+        proof = await mailbox_proof(call, challenge, factor, Delete(challenge), "unable_to_auth_otp_code")
+        forget_later(call, *_limits(call, challenge, user))
+        asked = asked_of(
+            call,
+            session_token=session_token,
+            session_jwt=session_jwt,
+            minutes=session_duration_minutes,
+            custom_claims=session_custom_claims,
+        )
+        signed_in = await complete(proof, asked, self.keys)
+        return authenticate_response(signed_in, challenge.method_id, call.now)
+
+    async def _count_guess(self, call: Call, challenge: Challenge, user: User) -> None:
+        """Count before comparing (OTP-03); the guess that is one too many for the user locks the factor."""
+        try:
+            await charge(call, *_limits(call, challenge, user), refusal="unable_to_auth_otp_code")
+        except Refused as refused:
+            if refused.limit != "failures before a lock":
+                raise
+            rules = call.settings.locks
+            lock = Lock(factor=_FACTOR, created_at=call.now, expires_at=call.now + timedelta(minutes=rules.minutes))
+            forget_later(call, _limits(call, challenge, user)[2])
+            locked = attrs.evolve(user, locks=(*(one for one in user.locks if one.expires_at > call.now), lock))
+            await commit(Update(locked), subject_id=user.id, factor=_FACTOR, refusal=Refused("user_lock_limit_reached"))
+
+
+def _key(method_id: str) -> str:
+    return f"otp|{method_id}"
+
+
+def code_mac(call: Call, method_id: str, code: str) -> bytes:
+    """What is kept of a code: six digits are few, so it is keyed and bound to the method."""
+    return call.core.roots.mac("one-time passcode", method_id, code)
+
+
+def _limits(call: Call, challenge: Challenge, user: User) -> tuple[Limit, Limit, Limit]:
+    project = call.settings.project_id
+    return (
+        Limit("guesses", (project, challenge.method_id, challenge.generation), GUESSES, None),
+        Limit("failures", (project, challenge.method_id), FAILURES, None),
+        Limit("failures before a lock", (project, user.id, _FACTOR), call.settings.locks.threshold, None),
+    )
+
+
+async def new_code(
+    call: Call,
+    user: Subject,
+    email: Email,
+    life: timedelta,
+    attributes: Attributes | None,
+    *,
+    adding: bool = False,
+    session_id: str | None = None,
+) -> tuple[str, Write]:
+    """A code for this method, and the write that stores it in the place of the one before."""
+    code = _SANDBOX_CODE if in_sandbox(call, email.address) else tokens.digits(6)
+    given = attributes or Attributes(ip_address=call.caller.ip_address, user_agent=call.caller.user_agent[:1024])
+    challenge = Challenge(
+        challenge_id=_key(email.email_id),
+        purpose="email_otp",
+        subject_id=user.id,
+        method_id=email.email_id,
+        address=email.address,
+        code_mac=code_mac(call, email.email_id, code),
+        generation=tokens.token(),
+        created_at=call.now,
+        expires_at=call.now + life,
+        ip_address=given.ip_address,
+        user_agent=given.user_agent,
+        adds_address=adding,
+        session_id=session_id,
+    )
+    standing = await call.storage.get(Challenge, challenge.challenge_id)
+    return code, Update(attrs.evolve(challenge, version=standing.version)) if standing else Insert(challenge)

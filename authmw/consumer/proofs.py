@@ -1,0 +1,70 @@
+"""Proof of a mailbox, whichever product asked for it: an address enters or is verified, and the sign-in goes on to the funnel."""
+
+from __future__ import annotations
+
+from authmw.errors import Refused
+from authmw.factors.challenges import Challenge
+from authmw.operations import Call
+from authmw.people.directory import user_by_email
+from authmw.people.records import Email, Proved, Session, User
+from authmw.people.rules import prove_email
+from authmw.signin.complete import Asked, Proof
+from authmw.signin.keys import KeyRing
+from authmw.signin.rules import check_may_add, check_sensitive
+from authmw.signin.sessions import Live, live_session
+from authmw.storage import Delete, Update, Write
+
+
+async def mailbox_proof(call: Call, challenge: Challenge, factor: Proved, spent: Write, refusal: str) -> Proof:
+    """What it means that somebody holds what was mailed: the subject after it, and who loses the address. Refused if the subject or the address is gone."""
+    user = await call.storage.get(User, challenge.subject_id)
+    if user is None:
+        raise Refused(refusal)
+    standing = user.email(challenge.method_id)
+    if standing is None and not challenge.adds_address:
+        raise Refused(refusal)
+    if challenge.session_id is not None:
+        asking = await call.storage.get(Session, challenge.session_id)
+        if asking is None or asking.subject_id != user.id or asking.subject_epoch != user.session_epoch:
+            raise Refused(refusal)
+    email = standing or Email(email_id=challenge.method_id, address=challenge.address, created_at=call.now)
+    holder = await user_by_email(call.storage, email.address)
+    owned = prove_email(user, email, holder, by_own_session=challenge.session_id is not None)
+    writes: list[Write] = [spent]
+    if owned.loser is not None:
+        writes.append(Delete(owned.loser) if owned.loser_is_empty else Update(owned.loser))
+    return Proof(
+        before=user, after=owned.subject, factor=factor, writes=tuple(writes), reset_sessions=owned.reset_sessions
+    )
+
+
+async def signed_in_caller(call: Call, keys: KeyRing, token: str | None, jwt: str | None) -> Live | None:
+    """The session that the request itself names, or the one that its browser carries."""
+    if not token and not jwt and call.caller.audience == "browser":
+        token = call.caller.session_token or None
+    return await live_session(call.storage, keys, call.settings, call.now, token=token, jwt=jwt)
+
+
+def check_may_add_address(call: Call, live: Live) -> None:
+    """The rule before an address is added from a browser: an owner, and the MFA rule where it applies (ACC-02, ACC-03)."""
+    check_may_add(live.subject)
+    if call.caller.audience == "browser":
+        check_sensitive(live.subject, live.session.factors, call.now)
+
+
+def asked_of(
+    call: Call,
+    *,
+    session_token: str | None,
+    session_jwt: str | None,
+    minutes: int | None,
+    custom_claims: dict[str, object] | None,
+) -> Asked:
+    """What a request asks of the session; a browser joins the session it carries, and claims nothing (SS-13)."""
+    browser = call.caller.audience == "browser"
+    return Asked(
+        session_token=(call.caller.session_token or None) if browser else session_token,
+        session_jwt=None if browser else session_jwt,
+        minutes=minutes,
+        custom_claims=None if browser else custom_claims,
+    )

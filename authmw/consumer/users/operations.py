@@ -1,0 +1,304 @@
+"""Users: made, found, changed, and rid of factors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import attrs
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from authmw.consumer.answers import EmailAnswer, PhoneAnswer, UserAnswer, WalletAnswer, user_answer
+from authmw.consumer.sessions.operations import end_all
+from authmw.consumer.users.search import filter_of, read_cursor, sign_cursor
+from authmw.crypto import tokens
+from authmw.errors import Refused
+from authmw.identifiers import canonical_email, canonical_phone, valid_external_id
+from authmw.ledger.commits import commit
+from authmw.ledger.records import Purge
+from authmw.operations import Call, Product, Response, current_call, operation
+from authmw.parameters import Attributes, EmailAddress, Id, Metadata, Name, PhoneNumber, Roles, Text
+from authmw.people.directory import new_email, new_user, user_by_part, user_by_reference
+from authmw.people.records import Phone, User
+from authmw.people.rules import merged_metadata, with_phone, without_email, without_phone
+from authmw.signin.rules import check_sensitive
+from authmw.signin.sessions import live_by_token
+from authmw.storage import Delete, Insert, Order, Update
+
+Limit1000 = Annotated[int, Meta(ge=1, le=1000)]
+COUNTED = 10_000
+
+
+class CreateResponse(Response, kw_only=True):
+    """A new user."""
+
+    user_id: str
+    email_id: str
+    status: str
+    phone_id: str
+    user: UserAnswer
+
+
+class UserResponse(Response, kw_only=True):
+    """A user after a change."""
+
+    user_id: str
+    user: UserAnswer
+
+
+class UpdateResponse(Response, kw_only=True):
+    """A user after an update."""
+
+    user_id: str
+    emails: list[EmailAnswer]
+    phone_numbers: list[PhoneAnswer]
+    crypto_wallets: list[WalletAnswer]
+    user: UserAnswer
+
+
+class DeleteResponse(Response, kw_only=True):
+    """A user is gone."""
+
+    user_id: str
+
+
+class GetResponse(UserAnswer, kw_only=True):
+    """A user, its fields beside the status code."""
+
+    status_code: int = 200
+    request_id: str = ""
+
+
+class ResultsMetadata(msgspec.Struct, kw_only=True):
+    """How many there are (exact up to 10,000) and where the next page begins."""
+
+    total: int
+    next_cursor: str | None
+
+
+class SearchResponse(Response, kw_only=True):
+    """Some users."""
+
+    results: list[UserAnswer]
+    results_metadata: ResultsMetadata
+
+
+class SearchQuery(msgspec.Struct, kw_only=True):
+    """Operands, all (AND) or any (OR) of which must hold."""
+
+    operator: Literal["AND", "OR"]
+    operands: Annotated[list[dict[str, Any]], Meta(max_length=20)]
+
+
+class Users(Product):
+    """People of a consumer project."""
+
+    @operation("POST", "/v1/users", action="CreateUser")
+    async def create(
+        self,
+        *,
+        email: EmailAddress | None = None,
+        phone_number: PhoneNumber | None = None,
+        name: Name | None = None,
+        attributes: Attributes | None = None,
+        create_user_as_pending: bool = False,
+        trusted_metadata: Metadata | None = None,
+        untrusted_metadata: Metadata | None = None,
+        external_id: Id | None = None,
+        roles: Roles | None = None,
+    ) -> CreateResponse:
+        """Create a user with an e-mail address, a phone number (E.164) or both, not verified yet.
+
+        Refused: `duplicate_email`, `duplicate_phone_number`, `duplicate_user_external_id`, `invalid_email`, `invalid_phone_number`, the metadata errors.
+        """
+        call = current_call()
+        if not email and not phone_number:
+            raise Refused("invalid_create_user_request")
+        emails = (new_email(call, canonical_email(email)),) if email else ()
+        user = new_user(call, *emails, pending=create_user_as_pending)
+        if phone_number:
+            user = with_phone(user, new_phone(call, phone_number))
+        user = attrs.evolve(
+            user,
+            first_name=name.first_name if name else "",
+            middle_name=name.middle_name if name else "",
+            last_name=name.last_name if name else "",
+            trusted_metadata=merged_metadata({}, trusted_metadata),
+            untrusted_metadata=merged_metadata({}, untrusted_metadata),
+            external_id=valid_external_id(external_id) if external_id else None,
+            roles=tuple(roles or ()),
+        )
+        await _refuse_duplicates(call, user)
+        await commit(Insert(user), subject_id=user.id)
+        return CreateResponse(
+            user_id=user.id,
+            email_id=user.emails[0].email_id if user.emails else "",
+            status=user.status,
+            phone_id=user.phones[0].phone_id if user.phones else "",
+            user=user_answer(user, call.now),
+        )
+
+    @operation("GET", "/v1/users/{user_id}", action="GetUser")
+    async def get(self, *, user_id: Id) -> GetResponse:
+        """A user, by id or external id. Refused: `user_not_found`."""
+        call = current_call()
+        shown = user_answer(await user_by_reference(call.storage, user_id), call.now)
+        return GetResponse(**{name: getattr(shown, name) for name in UserAnswer.__struct_fields__})
+
+    @operation("POST", "/v1/users/search", action="SearchUsersExternal")
+    async def search(
+        self, *, cursor: Text | None = None, limit: Limit1000 = 100, query: SearchQuery | None = None
+    ) -> SearchResponse:
+        """Users in the order they were created, up to `limit` (1 to 1000) a page. `total` is exact up to 10,000. Refused: the `user_search_...` errors."""
+        call = current_call()
+        where = filter_of(query.operator if query else "AND", query.operands if query else [])
+        key = call.core.roots.derive("paging cursor")
+        page = await call.storage.page(User, where, order=Order("created"), after=read_cursor(cursor, key), limit=limit)
+        total = await call.storage.count(User, where, at_most=COUNTED)
+        return SearchResponse(
+            results=[user_answer(user, call.now) for user in page.records],
+            results_metadata=ResultsMetadata(total=total, next_cursor=sign_cursor(page.cursor, key)),
+        )
+
+    @operation("PUT", "/v1/users/{user_id}", action="UpdateUser")
+    async def update(
+        self,
+        *,
+        user_id: Id,
+        name: Name | None = None,
+        attributes: Attributes | None = None,
+        trusted_metadata: Metadata | None = None,
+        untrusted_metadata: Metadata | None = None,
+        external_id: Id | UnsetType | None = UNSET,
+        roles: Roles | None = None,
+    ) -> UpdateResponse:
+        """Change a user. A name replaces all three parts; metadata is merged at the top level, null deletes a key; a null external id removes it."""
+        call = current_call()
+        user = await user_by_reference(call.storage, user_id)
+        if call.caller.audience == "browser":
+            await _check_own(call)
+            if trusted_metadata is not None:
+                raise Refused("cannot_update_trusted_metadata")
+        after = attrs.evolve(
+            user,
+            trusted_metadata=merged_metadata(user.trusted_metadata, trusted_metadata),
+            untrusted_metadata=merged_metadata(user.untrusted_metadata, untrusted_metadata),
+            roles=tuple(roles) if roles is not None else user.roles,
+        )
+        if name is not None:
+            after = attrs.evolve(
+                after, first_name=name.first_name, middle_name=name.middle_name, last_name=name.last_name
+            )
+        if not isinstance(external_id, UnsetType):
+            after = attrs.evolve(after, external_id=valid_external_id(external_id) if external_id else None)
+        await _refuse_duplicates(call, after)
+        await commit(*((Update(after),) if after != user else ()), subject_id=user.id)
+        shown = user_answer(after, call.now)
+        return UpdateResponse(
+            user_id=user.id,
+            emails=shown.emails,
+            phone_numbers=shown.phone_numbers,
+            crypto_wallets=shown.crypto_wallets,
+            user=shown,
+        )
+
+    @operation("PUT", "/v1/users/{user_id}/exchange_primary_factor", action="ExchangePrimaryFactor")
+    async def exchange_primary_factor(
+        self, *, user_id: Id, email_address: EmailAddress | None = None, phone_number: PhoneNumber | None = None
+    ) -> UserResponse:
+        """Replace the one e-mail or phone number of a user who has exactly one factor; it is unverified, and every session ends."""
+        call = current_call()
+        if bool(email_address) == bool(phone_number):
+            raise Refused("invalid_exchange_primary_factor_fields")
+        user = await user_by_reference(call.storage, user_id)
+        if user.part_count() != 1 or user.parts:
+            raise Refused("invalid_exchange_primary_factor_user")
+        emails = (new_email(call, canonical_email(email_address)),) if email_address else ()
+        phones = (new_phone(call, phone_number),) if phone_number else ()
+        after = await end_all(call, attrs.evolve(user, emails=emails, phones=phones))
+        await _refuse_duplicates(call, after)
+        return await _changed(call, after)
+
+    @operation("DELETE", "/v1/users/{user_id}", action="DeleteUser")
+    async def delete(self, *, user_id: Id) -> DeleteResponse:
+        """Delete a user; every session, link and code of theirs is dead with it. Refused: `user_not_found`."""
+        call = current_call()
+        user = await user_by_reference(call.storage, user_id)
+        await end_all(call, user)
+        purge = Purge(purge_id=tokens.new_id("purge", call.settings.environment), subject_id=user.id, due_at=call.now)
+        await commit(Delete(user), Insert(purge), subject_id=user.id)
+        return DeleteResponse(user_id=user.id)
+
+    @operation("DELETE", "/v1/users/emails/{email_id}", action="DeleteUserEmail")
+    async def delete_email(self, *, email_id: Id) -> UserResponse:
+        """Remove an e-mail; other sessions end. Refused: `email_not_found`, `cannot_delete_last_primary_factor`."""
+        call = current_call()
+        user = await _holder(call, email_id, "email_not_found")
+        return await _changed(call, await end_all(call, without_email(user, email_id)))
+
+    @operation("DELETE", "/v1/users/phone_numbers/{phone_id}", action="DeleteUserPhoneNumber")
+    async def delete_phone_number(self, *, phone_id: Id) -> UserResponse:
+        """Remove a phone number; other sessions end. Refused: `phone_number_not_found`, `cannot_delete_last_primary_factor`."""
+        call = current_call()
+        user = await _holder(call, phone_id, "phone_number_not_found")
+        return await _changed(call, await end_all(call, without_phone(user, phone_id)))
+
+    @operation("DELETE", "/v1/users/{user_id}/external_id", action="DeleteUserExternalId")
+    async def delete_external_id(self, *, user_id: Id) -> UserResponse:
+        """Remove the host's own id from a user."""
+        call = current_call()
+        user = await user_by_reference(call.storage, user_id)
+        return await _changed(call, attrs.evolve(user, external_id=None))
+
+
+def new_phone(call: Call, number: str) -> Phone:
+    """A phone number under a new id."""
+    sandbox = call.settings.sandbox and not call.settings.live
+    return Phone(
+        phone_id=tokens.new_id("phone-number", call.settings.environment),
+        number=canonical_phone(number, sandbox=sandbox),
+        created_at=call.now,
+    )
+
+
+async def _holder(call: Call, part_id: str, missing: str) -> User:
+    """The user who has this part; from a browser only the caller's own, and only under the MFA rule."""
+    if call.caller.audience == "browser":
+        user = await _check_own(call)
+        if user.email(part_id) is None and user.phone(part_id) is None:
+            raise Refused(missing)
+        return user
+    user = await user_by_part(call.storage, part_id, missing)
+    known = user.email(part_id) if missing == "email_not_found" else user.phone(part_id)
+    if known is None:
+        raise Refused(missing)
+    return user
+
+
+async def _check_own(call: Call) -> User:
+    live = await live_by_token(call.storage, call.caller.session_token, call.settings, call.now)
+    check_sensitive(live.subject, live.session.factors, call.now)
+    user = await call.storage.get(User, live.subject.id)
+    assert user is not None  # the session lives
+    return user
+
+
+async def _refuse_duplicates(call: Call, user: User) -> None:
+    """Say which value is taken before the commit would; the unique indexes decide races."""
+    for email in user.emails:
+        if _is_other(await call.storage.find(User, "email", (email.address,)), user):
+            raise Refused("duplicate_email")
+    for phone in user.phones:
+        if _is_other(await call.storage.find(User, "phone", (phone.number,)), user):
+            raise Refused("duplicate_phone_number")
+    if user.external_id and _is_other(await call.storage.find(User, "external_id", (user.external_id,)), user):
+        raise Refused("duplicate_user_external_id")
+
+
+def _is_other(found: User | None, user: User) -> bool:
+    return found is not None and found.id != user.id
+
+
+async def _changed(call: Call, after: User) -> UserResponse:
+    await commit(Update(after), subject_id=after.id)
+    return UserResponse(user_id=after.id, user=user_answer(after, call.now))

@@ -1,0 +1,136 @@
+"""The ASGI middleware: answers what is ours, hands the verified session to everything else, and puts fresh cookies on the way out.
+
+Streams, websockets, lifespan and background tasks of the host pass untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+from starlette.responses import Response
+
+from authmw import drive
+from authmw.auth import Auth
+from authmw.errors import Refused
+from authmw.guard.verified import Seen, seen
+from authmw.hosts.visits import Visitor
+from authmw.http.api import Api
+from authmw.http.bodies import MAXIMUM_BODY
+from authmw.http.requests import Request
+from authmw.operations import Visit, visit
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class AuthMiddleware:
+    """Puts an `Auth` in front of an ASGI application."""
+
+    def __init__(self, app: App, auth: Auth) -> None:
+        self._app = app
+        self._auth = auth
+        self._api = Api(auth)
+        self._visitor = Visitor(auth)
+        self._io: drive.IO = auth.storage.io
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or pass on."""
+        kind = scope["type"]
+        if kind == "http":
+            path: str = scope["path"]
+            root: str = scope.get("root_path", "")
+            inner = self._api.claims(path[len(root) :] if root and path.startswith(root) else path)
+            if inner is not None:
+                await self._ours(inner, scope, receive, send)
+                return
+        elif kind != "websocket":
+            if kind == "lifespan":
+                drive.home.adopt()
+                await self._auth.start()
+            await self._app(scope, receive, send)
+            return
+        await self._theirs(scope, receive, send)
+
+    async def _ours(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _body(receive)
+        request = Request(
+            method=scope["method"],
+            path=path,
+            query=scope["query_string"].decode("latin-1"),
+            headers=_headers(scope),
+            body=body,
+            peer=scope["client"][0] if scope.get("client") else None,
+        )
+        await self._auth.start()
+        answer = await drive.operate(self._io, self._api.answer(request))
+        await _send(answer, send, head=scope["method"] == "HEAD")
+
+    async def _theirs(self, scope: Scope, receive: Receive, send: Send) -> None:
+        cookies = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
+        now = self._auth.core.clock.now()
+        found = self._visitor.known(cookies, now)
+        if found is None:
+            await self._auth.start()
+            found = await drive.operate(self._io, self._visitor.found(cookies, now))
+        scope["authmw.session"] = found.session
+        here = Visit()
+        seen_token = seen.set(Seen(found.session, now))
+        visit_token = visit.set(here)
+        outgoing = found
+
+        async def send_with_cookies(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                fresh = self._visitor.cookies(outgoing, here)
+                if fresh:
+                    message["headers"] = [
+                        *message.get("headers", ()),
+                        *((b"set-cookie", one.encode("latin-1")) for one in fresh),
+                    ]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_cookies if scope["type"] == "http" else send)
+        except Refused as refused:
+            await self._refuse(refused, scope, send)
+        finally:
+            visit.reset(visit_token)
+            seen.reset(seen_token)
+
+    async def _refuse(self, refused: Refused, scope: Scope, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": refused.error_type})
+            return
+        headers = _headers(scope)
+        path = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
+        answer = self._visitor.refusal(refused, scope["method"], path, headers)
+        await _send(answer, send, head=scope["method"] == "HEAD")
+
+
+def _headers(scope: Scope) -> dict[str, tuple[str, ...]]:
+    headers: dict[str, tuple[str, ...]] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name = raw_name.decode("latin-1").lower()
+        headers[name] = (*headers.get(name, ()), raw_value.decode("latin-1"))
+    return headers
+
+
+async def _body(receive: Receive) -> bytes:
+    """The body, read no further than one chunk over the limit."""
+    chunks: list[bytes] = []
+    size = 0
+    while size <= MAXIMUM_BODY:
+        message = await receive()
+        chunk = message.get("body", b"")
+        chunks.append(chunk)
+        size += len(chunk)
+        if not message.get("more_body", False):
+            break
+    return b"".join(chunks)
+
+
+async def _send(answer: Response, send: Send, *, head: bool = False) -> None:
+    await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
+    await send({"type": "http.response.body", "body": b"" if head else bytes(answer.body)})

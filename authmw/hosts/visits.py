@@ -1,0 +1,80 @@
+"""What every host does with a visitor: find the session behind the cookies, put fresh cookies on the answer, answer a refusal of a guard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from authmw.auth import Auth
+from authmw.errors import Refused
+from authmw.guard.sessions import NOTHING, Found
+from authmw.http.answers import error_answer, redirect_answer
+from authmw.http.cookies import DuplicateCookie, sole
+from authmw.http.sessions import cookie_headers, specs
+from authmw.operations import Visit
+
+
+class Visitor:
+    """The visitors of one `Auth`."""
+
+    def __init__(self, auth: Auth) -> None:
+        self._auth = auth
+        cookies = auth.settings.cookies
+        self._session_name = cookies.session()
+        self._jwt_name = cookies.jwt()
+
+    def known(self, cookies: Sequence[str], now: datetime) -> Found | None:
+        """The outcome that needs no storage: no cookie of ours, a header verified before, or a JWT that lives. None if storage must be asked."""
+        if not cookies:
+            return NOTHING
+        guard = self._auth.guard
+        if len(cookies) == 1:
+            remembered = guard.remembered(cookies[0], now)
+            if remembered is not None:
+                return Found(remembered)
+        if not any(self._session_name in header for header in cookies):
+            return NOTHING
+        try:
+            token, jwt = sole(cookies, self._session_name), sole(cookies, self._jwt_name)
+        except DuplicateCookie:
+            return NOTHING
+        if jwt and not self._auth.settings.sessions.exact_revocation:
+            session = guard.by_jwt(jwt, now, remember_as=cookies if len(cookies) == 1 else ())
+            if session is not None:
+                return Found(session)
+        return None if token or jwt else NOTHING
+
+    async def found(self, cookies: Sequence[str], now: datetime) -> Found:
+        """The outcome with storage."""
+        token, jwt = sole(cookies, self._session_name), sole(cookies, self._jwt_name)
+        return await self._auth.guard.by_cookies(token, jwt, now)
+
+    def cookies(self, found: Found, visit: Visit) -> list[str]:
+        """The `Set-Cookie` values for the answer: a sign-in the view kept, a renewed JWT, or the removal of a dead session."""
+        kept = visit.kept
+        if kept is not None and kept.session is not None:
+            return cookie_headers(self._auth, kept.session_token, kept.session_jwt, kept.session.expires_at)
+        if kept is SIGNED_OUT or found.clear:
+            return [spec.clear() for spec in specs(self._auth)]
+        if found.fresh_jwt is not None and found.session is not None:
+            return cookie_headers(self._auth, found.fresh_token, found.fresh_jwt, found.session.expires_at)
+        return []
+
+    def refusal(self, refused: Refused, method: str, path: str, headers: Mapping[str, Sequence[str]]) -> Response:
+        """The answer to a guard's refusal: a navigation goes to sign-in and comes back, a call gets the error."""
+        accepts = ",".join(headers.get("accept", ()))
+        if method == "GET" and "text/html" in accepts and refused.error_type == "user_unauthenticated":
+            return redirect_answer(f"{self._auth.settings.sign_in_path}?next={quote(path, safe='/')}")
+        return error_answer(self._auth.settings, refused)
+
+
+class _SignedOut:
+    """Kept by a view that signs its visitor out."""
+
+    session = None
+
+
+SIGNED_OUT = _SignedOut()

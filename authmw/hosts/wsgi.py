@@ -1,0 +1,137 @@
+"""The WSGI middleware: the same as the ASGI one, on the host's own thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from starlette.responses import Response
+
+from authmw import drive
+from authmw.auth import Auth
+from authmw.errors import Refused
+from authmw.guard.verified import Seen, seen
+from authmw.hosts.visits import Visitor
+from authmw.http.api import Api
+from authmw.http.bodies import MAXIMUM_BODY
+from authmw.http.requests import Request
+from authmw.operations import Visit, visit
+
+Environ: TypeAlias = dict[str, Any]
+StartResponse: TypeAlias = Callable[..., Any]
+App: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+class AuthMiddleware:
+    """Puts an `Auth` in front of a WSGI application."""
+
+    def __init__(self, app: App, auth: Auth) -> None:
+        self._app = app
+        self._auth = auth
+        self._api = Api(auth)
+        self._visitor = Visitor(auth)
+        self._io: drive.IO = auth.storage.io
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer, or pass on."""
+        try:
+            path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8")
+        except UnicodeDecodeError:
+            return self._theirs(environ, start_response)
+        inner = self._api.claims(path)
+        return self._theirs(environ, start_response) if inner is None else self._ours(inner, environ, start_response)
+
+    def _ours(self, path: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(
+            method=environ["REQUEST_METHOD"],
+            path=path,
+            query=environ.get("QUERY_STRING", ""),
+            headers=_headers(environ),
+            body=_body(environ),
+            peer=environ.get("REMOTE_ADDR"),
+        )
+        answer = drive.run(self._io, self._api.answer(request))
+        return _start(answer, environ, start_response)
+
+    def _theirs(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        cookie = environ.get("HTTP_COOKIE")
+        cookies = [cookie] if cookie else []
+        now = self._auth.core.clock.now()
+        found = self._visitor.known(cookies, now)
+        if found is None:
+            found = drive.run(self._io, self._visitor.found(cookies, now))
+        environ["authmw.session"] = found.session
+        here = Visit()
+        seen.set(Seen(found.session, now))
+        visit.set(here)
+        outgoing = found
+
+        def start_with_cookies(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            fresh = self._visitor.cookies(outgoing, here)
+            return start_response(
+                status, [*headers, *(("Set-Cookie", one) for one in fresh)] if fresh else headers, *rest
+            )
+
+        try:
+            return _Closing(self._app(environ, start_with_cookies))
+        except Refused as refused:
+            _forget()
+            query = environ.get("QUERY_STRING", "")
+            path = environ.get("PATH_INFO", "/") + (f"?{query}" if query else "")
+            answer = self._visitor.refusal(refused, environ["REQUEST_METHOD"], path, _headers(environ))
+            return _start(answer, environ, start_response)
+        except BaseException:
+            _forget()
+            raise
+
+
+class _Closing:
+    """A response body that forgets the visitor when the server has sent it: streams still run in the view's context."""
+
+    def __init__(self, body: Iterable[bytes]) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        """End the request."""
+        try:
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
+        finally:
+            _forget()
+
+
+def _forget() -> None:
+    seen.set(None)
+    visit.set(None)
+
+
+def _headers(environ: Environ) -> dict[str, tuple[str, ...]]:
+    headers: dict[str, tuple[str, ...]] = {
+        name[5:].replace("_", "-").lower(): (value,) for name, value in environ.items() if name.startswith("HTTP_")
+    }
+    if environ.get("CONTENT_TYPE"):
+        headers["content-type"] = (environ["CONTENT_TYPE"],)
+    return headers
+
+
+def _body(environ: Environ) -> bytes:
+    """As many bytes as were announced, one over the limit at most; no length means no body."""
+    try:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return b""
+    if length > MAXIMUM_BODY:
+        return b"\0" * (MAXIMUM_BODY + 1)  # refused for its size before anything reads it
+    data: bytes = environ["wsgi.input"].read(length) if length > 0 else b""
+    return data
+
+
+def _start(answer: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.raw_headers]
+    start_response(f"{answer.status_code} {HTTPStatus(answer.status_code).phrase}", headers)
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else bytes(answer.body)]

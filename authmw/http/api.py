@@ -1,0 +1,95 @@
+"""The HTTP of one `Auth`: every request that is ours is answered here, by the audience of its path."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import attrs
+from starlette.responses import Response
+
+from authmw.auth import Auth
+from authmw.errors import Refused
+from authmw.http.addresses import client_ip
+from authmw.http.answers import error_answer
+from authmw.http.backend import backend_routes
+from authmw.http.browser import browser_routes, cors, preflight
+from authmw.http.pages import page_routes
+from authmw.http.requests import Request
+from authmw.http.table import Match, Table
+from authmw.operations import Audience, Caller, Visit, visit
+
+Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
+_log = logging.getLogger("authmw")
+
+
+@attrs.frozen
+class Entry:
+    """What answers a route, and for whom."""
+
+    audience: Audience
+    answer: Target
+
+
+class Api:
+    """Answers the routes of an `Auth`: under its mount, and on the claimed root paths."""
+
+    def __init__(self, auth: Auth) -> None:
+        self.auth = auth
+        self._table: Table[Entry] = Table()
+        for method, path, target in backend_routes(auth):
+            self._table.add(method, path, Entry("backend", target))
+        for method, path, target in browser_routes(auth):
+            self._table.add(method, path, Entry("browser", target))
+        for method, path, target in page_routes(auth):
+            self._table.add(method, path, Entry("browser", target))
+        self._mount = auth.settings.mount
+        roots = ("/v1/", "/sdk/v1/", "/.well-known/", "/openapi.json") if auth.settings.claim_roots else ()
+        self._prefixes: tuple[str, ...] = (f"{self._mount}/", *roots)
+
+    def claims(self, path: str) -> str | None:
+        """The path within our table if this one is ours, else None: it passes to the host untouched."""
+        if not path.startswith(self._prefixes):
+            return None
+        inner = path[len(self._mount) :] if self._mount and path.startswith(self._mount + "/") else path
+        return inner if self._table.match(inner) is not None else None
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a request whose path is within our table. Never raises."""
+        settings = self.auth.settings
+        try:
+            match = self._table.match(request.path)
+        except UnicodeDecodeError:
+            match = None
+        if match is None:
+            return error_answer(settings, Refused("route_not_found"))
+        if request.method == "OPTIONS" and request.path.startswith("/sdk/"):
+            return preflight(self.auth, request, sorted(match.methods))
+        answered = await self._entry(request, match)
+        return cors(self.auth, request, answered) if request.path.startswith("/sdk/") else answered
+
+    async def _entry(self, request: Request, match: Match[Entry]) -> Response:
+        settings = self.auth.settings
+        method = "GET" if request.method == "HEAD" and "GET" in match.methods else request.method
+        entry = match.methods.get(method)
+        if entry is None:
+            refused = error_answer(settings, Refused("method_not_allowed"))
+            refused.headers["allow"] = ", ".join(sorted(match.methods))
+            return refused
+        caller = Caller(
+            audience=entry.audience,
+            ip_address=client_ip(request.peer, request.headers.get("x-forwarded-for", ()), settings.trusted_proxies),
+            user_agent=(request.header("user-agent") or "")[:1024],
+        )
+        token = visit.set(Visit(caller=caller))
+        try:
+            return await entry.answer(request, match.parameters)
+        except Refused as refused:
+            return error_answer(settings, refused)
+        except Exception:
+            # The traceback may hold what the caller sent, so only its place is logged.
+            _log.error("request_failed", extra={"path_of_table": request.path.count("/")})
+            return error_answer(settings, Refused("internal_server_error"))
+        finally:
+            visit.reset(token)

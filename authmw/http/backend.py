@@ -1,0 +1,86 @@
+"""The backend API: `/v1/...` under Basic authentication with project id and secret (RFC 7617)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
+
+from starlette.responses import Response
+
+from authmw.auth import Auth
+from authmw.crypto import tokens
+from authmw.errors import Refused
+from authmw.http.answers import json_answer
+from authmw.http.bodies import parse_object
+from authmw.http.requests import Request
+from authmw.operations import Operation, Product
+
+Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
+OPEN = frozenset({"SessionsJwks"})
+"""Actions that need no credentials: what they answer is public."""
+
+
+def backend_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
+    """The routes of every operation in the table."""
+    for product, operation in auth.table():
+        yield operation.method, operation.path, _target(auth, product, operation)
+
+
+def _target(auth: Auth, product: Product, operation: Operation) -> Target:
+    async def answer(request: Request, parameters: dict[str, str]) -> Response:
+        if operation.action not in OPEN:
+            check_credentials(auth, request.header("authorization"))
+        arguments = arguments_of(operation, request, parameters)
+        result = await product.core.perform(operation, product, arguments)
+        return json_answer(result, result.status_code)
+
+    return answer
+
+
+def arguments_of(operation: Operation, request: Request, parameters: dict[str, str]) -> dict[str, Any]:
+    """The arguments of an operation: its path's, and those of the body or the query. Path parameters repeated in either are ignored."""
+    place = operation.arguments(parameters, operation.place, strict=False)
+    if operation.method == "GET":
+        values: dict[str, object] = {**query_of(request.query)}
+        return {**operation.arguments(values, operation.body, strict=False), **place}
+    values = parse_object(request.body, request.header("content-type"), required=operation.method == "POST")
+    return {**operation.arguments(values, operation.body), **place}
+
+
+def query_of(query: str) -> dict[str, str]:
+    """The parameters of a query, each once. Refused for a repeated one or bad UTF-8."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=50)
+    except ValueError:
+        raise Refused("bad_request", "The query is not valid.") from None
+    named = dict(pairs)
+    if len(named) != len(pairs) or any("\0" in text for pair in pairs for text in pair):
+        raise Refused("bad_request", "The query is not valid.")
+    return named
+
+
+def check_credentials(auth: Auth, header: str | None) -> None:
+    """Refused unless the header is Basic with this project's id and secret. Both are compared, in constant time."""
+    user, password = basic(header)
+    id_holds = tokens.same(user, auth.settings.project_id)
+    secret_holds = tokens.same(password, auth.settings.secret.reveal())
+    if not (id_holds and secret_holds):
+        raise Refused("unauthorized_credentials")
+
+
+def basic(header: str | None) -> tuple[str, str]:
+    """User and password of a Basic header. Refused: `invalid_authorization_header`."""
+    scheme, _, encoded = (header or "").partition(" ")
+    if scheme.lower() != "basic":
+        raise Refused("invalid_authorization_header")
+    try:
+        text = base64.b64decode(encoded, validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise Refused("invalid_authorization_header") from None
+    user, colon, password = text.partition(":")
+    if not colon:
+        raise Refused("invalid_authorization_header")
+    return user, password

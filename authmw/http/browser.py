@@ -1,0 +1,194 @@
+"""The browser API: `/sdk/v1/...` under the public token, with the session of the caller's own browser.
+
+Law: identity comes from the session, never from a body. A change that rests on a cookie needs a same-site or listed origin (CSR-01). Tokens go into HttpOnly
+cookies, or into the body where the vendor's client or a native app keeps them itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeAlias
+
+import attrs
+from starlette.responses import Response
+
+from authmw.auth import Auth
+from authmw.crypto import tokens
+from authmw.errors import Refused
+from authmw.http.answers import json_answer
+from authmw.http.backend import arguments_of, basic
+from authmw.http.bodies import parse_object
+from authmw.http.cookies import DuplicateCookie, sole
+from authmw.http.requests import Request
+from authmw.http.rows import Row, rows
+from authmw.http.sessions import clear_cookies, set_cookies
+from authmw.operations import declaration, visit
+from authmw.signin.sessions import live_by_token
+
+Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
+
+
+def browser_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
+    """The routes of every row, and the two that belong to no operation."""
+    for row in rows(auth):
+        yield row.method, row.path, _target(auth, row)
+    yield "GET", "/sdk/v1/projects/bootstrap/{public_token}", _bootstrap(auth)
+    yield "POST", "/sdk/v1/events", _events(auth)
+
+
+def allowed_origin(auth: Auth, origin: str | None) -> bool:
+    """Whether an origin may call the browser API: our own, or one that is listed, compared exactly."""
+    return origin is not None and (origin == auth.settings.origin or origin in auth.settings.cors_origins)
+
+
+def cors(auth: Auth, request: Request, answer: Response) -> Response:
+    """The headers that let a listed origin read the answer (CSR-03)."""
+    origin = request.header("origin")
+    answer.headers["vary"] = "Origin"
+    if allowed_origin(auth, origin) and origin is not None:
+        answer.headers["access-control-allow-origin"] = origin
+        answer.headers["access-control-allow-credentials"] = "true"
+    return answer
+
+
+def preflight(auth: Auth, request: Request, methods: list[str]) -> Response:
+    """The answer to a preflight; without the allowing headers for an origin that is not listed."""
+    answer = cors(auth, request, Response(b"", 204))
+    if "access-control-allow-origin" in answer.headers:
+        answer.headers["access-control-allow-methods"] = ", ".join(methods)
+        answer.headers["access-control-allow-headers"] = "authorization, content-type, x-sdk-client, x-sdk-parent-host"
+        answer.headers["access-control-max-age"] = "600"
+    return answer
+
+
+def _target(auth: Auth, row: Row) -> Target:
+    operation = declaration(row.call)
+    product = row.call.__self__  # type: ignore[attr-defined]  # a bound method of a product
+    assert operation is not None  # rows name operations only
+
+    async def answer(request: Request, parameters: dict[str, str]) -> Response:
+        token, by_cookie = session_token_of(auth, request)
+        if request.method != "GET":
+            check_origin(auth, request, by_cookie=by_cookie)
+        if row.needs_session and not token:
+            raise Refused("user_unauthenticated")
+        here = visit.get()
+        if here is not None:
+            here.caller = attrs.evolve(here.caller, session_token=token, actor="visitor")
+        places = {**parameters}
+        if row.own_user is not None:
+            places[row.own_user] = await _own_id(auth, token)
+        arguments = arguments_of(operation, _said(row, request), places)
+        result = await product.core.perform(operation, product, arguments)
+        shown = row.show(result)
+        return _granted(auth, row, request, result, shown)
+
+    return answer
+
+
+async def _own_id(auth: Auth, token: str) -> str:
+    live = await live_by_token(auth.storage, token, auth.settings, auth.core.clock.now())
+    return live.subject.id
+
+
+def _said(row: Row, request: Request) -> Request:
+    """The request with its body held to the row: hidden names refused, required ones there, others renamed."""
+    import msgspec
+
+    if request.method in {"GET", "DELETE"}:
+        return attrs.evolve(request, query="", body=b"")
+    body = parse_object(request.body, request.header("content-type"), required=False)
+    for name in row.hides & body.keys():
+        if name == "trusted_metadata":
+            raise Refused("cannot_update_trusted_metadata")
+        raise Refused("bad_request", f"`$.{name}` cannot be set from a browser.")
+    for name in row.requires:
+        if body.get(name) is None:
+            raise Refused("bad_request", f"`$.{name}` is required.")
+    named: dict[str, object] = {row.renames.get(name, name): value for name, value in body.items()}
+    headers = {**request.headers, "content-type": ("application/json",)}
+    return attrs.evolve(request, body=msgspec.json.encode(named), headers=headers)
+
+
+def session_token_of(auth: Auth, request: Request) -> tuple[str, bool]:
+    """The session token a browser carries, and whether a cookie brought it. Refused without a valid public token."""
+    user, password = basic(request.header("authorization"))
+    if not auth.settings.public_token or not tokens.same(user, auth.settings.public_token):
+        raise Refused("unauthorized_credentials")
+    if password and password != user:
+        return password, False
+    try:
+        cookie = sole(request.headers.get("cookie", ()), auth.settings.cookies.session())
+    except DuplicateCookie:
+        return "", False
+    return cookie or "", cookie is not None
+
+
+def check_origin(auth: Auth, request: Request, *, by_cookie: bool) -> None:
+    """Refused for a change from an origin that is not listed, or one that rests on a cookie and names no origin at all."""
+    origins = request.headers.get("origin", ())
+    if not origins and not by_cookie:
+        return  # A native app: it holds its token itself, and no browser adds anything to its request.
+    if len(origins) != 1 or not allowed_origin(auth, origins[0]):
+        raise Refused("cross_site_request" if by_cookie else "bad_domain_for_stytch_sdk")
+
+
+def _granted(auth: Auth, row: Row, request: Request, result: Any, shown: dict[str, Any]) -> Response:
+    in_cookies = bool(request.headers.get("origin")) and not auth.settings.cookies.vendor
+    token, jwt = str(shown.get("session_token", "")), str(shown.get("session_jwt", ""))
+    if row.grants and in_cookies:
+        shown = {**shown, "session_token": "", "session_jwt": ""}
+    answer = json_answer({"data": shown}, result.status_code)
+    if row.grants and in_cookies and token:
+        set_cookies(auth, answer, token, jwt, result.session.expires_at)
+    if row.path.endswith("/sessions/revoke"):
+        clear_cookies(auth, answer)
+    return answer
+
+
+def _bootstrap(auth: Auth) -> Target:
+    async def answer(request: Request, parameters: dict[str, str]) -> Response:
+        settings = auth.settings
+        if not settings.public_token or not tokens.same(parameters["public_token"], settings.public_token):
+            raise Refused("public_token_not_found")
+        return cors(
+            auth,
+            request,
+            json_answer(
+                {
+                    "data": {
+                        "status_code": 200,
+                        "request_id": f"request-id-{settings.environment}-{tokens.uuid4()}",
+                        "project_name": settings.name,
+                        "disable_sdk_watermark": True,
+                        "cname_domain": None,
+                        "email_domains": [],
+                        "captcha_settings": {"enabled": False},
+                        "pkce_required_for_email_magic_links": settings.pkce_for_magic_links,
+                        "pkce_required_for_password_resets": False,
+                        "pkce_required_for_oauth": True,
+                        "pkce_required_for_sso": True,
+                        "slug_pattern": None,
+                        "create_organization_enabled": False,
+                        "password_config": None,
+                        "dfp_protected_auth_enabled": False,
+                        "rbac_policy": None,
+                        "siwe_required_for_crypto_wallets": False,
+                        "vertical": "CONSUMER",
+                        "opaque_errors": True,
+                    }
+                }
+            ),
+        )
+
+    return answer
+
+
+def _events(auth: Auth) -> Target:
+    """The vendor's client reports its own telemetry here; nothing of it is kept."""
+
+    async def answer(request: Request, parameters: dict[str, str]) -> Response:
+        request_id = f"request-id-{auth.settings.environment}-{tokens.uuid4()}"
+        return cors(auth, request, json_answer({"data": {"status_code": 200, "request_id": request_id}}))
+
+    return answer

@@ -1,0 +1,56 @@
+"""Pages that are ours: where a mailed link leads, and the list of error types. They consume nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from html import escape
+from typing import TypeAlias
+
+from starlette.responses import Response
+
+from authmw.auth import Auth
+from authmw.errors import ERROR_TYPES
+from authmw.http.answers import SAFE, redirect_answer
+from authmw.http.backend import query_of
+from authmw.http.requests import Request
+
+Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
+
+_CSP = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color:#19303d}}code{{font-size:.9em}}</style>
+</head><body><main><h1>{title}</h1>{body}</main></body></html>"""
+
+
+def page_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
+    """The pages of the mount."""
+    yield "GET", "/v1/magic_links/redirect", _redirect(auth)
+    yield "GET", "/errors", _errors
+
+
+def page(title: str, body: str, status: int = 200) -> Response:
+    """A small page; `body` is HTML of ours."""
+    headers = {**SAFE, "content-security-policy": _CSP, "referrer-policy": "same-origin"}
+    return Response(_PAGE.format(title=escape(title), body=body), status, headers=headers, media_type="text/html")
+
+
+def _redirect(auth: Auth) -> Target:
+    async def answer(request: Request, parameters: dict[str, str]) -> Response:
+        token = query_of(request.query).get("token", "")
+        url = await auth.magic_links.destination(token, auth.core.clock.now()) if 0 < len(token) <= 512 else None
+        if url is None:
+            return page(
+                "This link has expired", "<p>It was used already, or its time is over. Ask for a new one.</p>", 404
+            )
+        return redirect_answer(url)
+
+    return answer
+
+
+async def _errors(request: Request, parameters: dict[str, str]) -> Response:
+    rows = "".join(
+        f'<dt id="{row.name}"><code>{row.name}</code> ({row.status})</dt><dd>{escape(row.message)}</dd>'
+        for row in sorted(ERROR_TYPES.values(), key=lambda one: one.name)
+    )
+    return page("Error types", f"<dl>{rows}</dl>")

@@ -1,0 +1,44 @@
+"""The two session cookies on the way out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from starlette.responses import Response
+
+from authmw.auth import Auth
+from authmw.http.cookies import CookieSpec, CookieTooLarge
+
+
+def specs(auth: Auth) -> tuple[CookieSpec, CookieSpec]:
+    """How the cookies of the opaque token and of the JWT are written."""
+    cookies = auth.settings.cookies
+    shared = {"domain": cookies.domain, "path": cookies.path, "secure": cookies.secure, "httponly": not cookies.vendor}
+    return (
+        CookieSpec(name=cookies.session(), **shared),  # type: ignore[arg-type]  # typed where they are declared
+        CookieSpec(name=cookies.jwt(), **shared),  # type: ignore[arg-type]  # as above
+    )
+
+
+def cookie_headers(auth: Auth, token: str | None, jwt: str, expires_at: datetime) -> list[str]:
+    """The `Set-Cookie` values for fresh tokens. A JWT too large for a cookie is left out: the opaque token alone then signs in."""
+    age = max(1, int((expires_at - auth.core.clock.now()).total_seconds()))
+    session, short = specs(auth)
+    headers = [session.set(token, age)] if token else []
+    try:
+        headers.append(short.set(jwt, age))
+    except CookieTooLarge:
+        headers.append(short.clear())
+    return headers
+
+
+def set_cookies(auth: Auth, answer: Response, token: str, jwt: str, expires_at: datetime) -> None:
+    """Put fresh tokens into the answer's cookies."""
+    for header in cookie_headers(auth, token, jwt, expires_at):
+        answer.headers.append("set-cookie", header)
+
+
+def clear_cookies(auth: Auth, answer: Response) -> None:
+    """Remove both cookies, with the attributes they were set with."""
+    for spec in specs(auth):
+        answer.headers.append("set-cookie", spec.clear())

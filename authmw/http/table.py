@@ -1,0 +1,60 @@
+"""Own dispatch: paths of the table to what answers them. A static path wins over one with parameters."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+from urllib.parse import unquote
+
+import attrs
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Match(Generic[T]):
+    """What a path leads to, by method, and the values of its parameters."""
+
+    methods: dict[str, T]
+    parameters: dict[str, str]
+
+
+class Table(Generic[T]):
+    """Routes by path and method."""
+
+    def __init__(self) -> None:
+        self._static: dict[str, dict[str, T]] = {}
+        self._patterns: dict[int, list[tuple[list[str], dict[str, T]]]] = {}
+
+    def add(self, method: str, path: str, target: T) -> None:
+        """Add a route; two targets for one method and path are an error."""
+        if "{" not in path:
+            methods = self._static.setdefault(path, {})
+        else:
+            segments = path.split("/")
+            known = self._patterns.setdefault(len(segments), [])
+            methods = next((held for parts, held in known if parts == segments), dict[str, T]())
+            if all(held is not methods for _, held in known):
+                known.append((segments, methods))
+        if method in methods:
+            message = f"{method} {path} is declared twice."
+            raise ValueError(message)
+        methods[method] = target
+
+    def match(self, path: str) -> Match[T] | None:
+        """What stands at a path, None if nothing does."""
+        methods = self._static.get(path)
+        if methods is not None:
+            return Match(methods, {})
+        given = path.split("/")
+        for parts, held in self._patterns.get(len(given), ()):
+            parameters: dict[str, str] = {}
+            for part, text in zip(parts, given, strict=True):
+                if part.startswith("{"):
+                    if not text:
+                        break
+                    parameters[part[1:-1]] = unquote(text, errors="strict") if "%" in text else text
+                elif part != text:
+                    break
+            else:
+                return Match(held, parameters)
+        return None

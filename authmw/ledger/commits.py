@@ -1,0 +1,87 @@
+"""The three doors to a changed store: `commit` for operations, `touch` for what may be lost, `settle` for background work.
+
+Law: an operation commits once, and its event is in that commit. What a refusal must remember is committed before refusing.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NoReturn, overload
+
+from authmw import drive
+from authmw.crypto import tokens
+from authmw.errors import Conflict, Refused, StorageError
+from authmw.ledger.reading import Remembering
+from authmw.ledger.records import Event, Outgoing
+from authmw.operations import Call, current_call
+from authmw.storage import Insert, Storage, Write
+
+KEPT = timedelta(days=30)
+"""How long events are kept."""
+
+
+def event_of(
+    call: Call, *, refusal: Refused | None = None, subject_id: str = "", factor: str = "", status: int = 200
+) -> Event:
+    """The event row of a call as it ends now."""
+    now = call.core.clock.now()
+    return Event(
+        event_id=tokens.ordered_id("event", call.settings.environment, call.now),
+        request_id=call.id,
+        action=call.operation.action,
+        status="error" if refusal else "success",
+        http_status=refusal.status if refusal else status,
+        error_type=refusal.error_type if refusal else "",
+        source=call.caller.source,
+        audience=call.caller.audience,
+        actor=call.caller.actor,
+        subject_id=subject_id,
+        factor=factor,
+        ip_address=call.caller.ip_address,
+        started_at=call.now,
+        ended_at=max(now, call.now),
+        expires_at=call.now + KEPT,
+    )
+
+
+@overload
+async def commit(*writes: Write, subject_id: str = "", factor: str = "", refusal: None = None) -> None: ...
+@overload
+async def commit(*writes: Write, subject_id: str = "", factor: str = "", refusal: Refused) -> NoReturn: ...
+async def commit(*writes: Write, subject_id: str = "", factor: str = "", refusal: Refused | None = None) -> None:
+    """Commit the one change of the running operation, its event and a check of all it read; then raise the refusal, if there is one.
+
+    Raises Conflict or Duplicate (the body is repeated by whoever runs it) and StorageError.
+    """
+    call = current_call()
+    if call.committed:
+        raise StorageError("An operation commits once.")
+    event = event_of(call, refusal=refusal, subject_id=subject_id, factor=factor)
+    messages = [Insert(message) for message in call.outgoing if isinstance(message, Outgoing)]
+    seen = call.storage
+    checks = seen.checks(writes) if isinstance(seen, Remembering) else []
+    await drive.shielded(_commit_once(call, (*writes, *checks, *messages, Insert(event))))
+    if refusal is not None:
+        raise refusal
+
+
+async def _commit_once(call: Call, writes: tuple[Write, ...]) -> None:
+    await call.core.storage.commit(*writes)
+    call.committed = True
+
+
+async def touch(storage: Storage, write: Write) -> None:
+    """Commit what may as well be lost, such as when a session was last seen."""
+    try:
+        await storage.commit(write)
+    except Conflict:
+        return
+
+
+async def settle(storage: Storage, *writes: Write) -> bool:
+    """Commit background work; False if another has settled it."""
+    try:
+        await storage.commit(*writes)
+    except Conflict:
+        return False
+    return True

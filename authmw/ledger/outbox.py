@@ -1,0 +1,129 @@
+"""Messages leave through the outbox: they are committed with the change that asks for them, and sent after it.
+
+Law: a payload rests sealed; a message is settled in a commit of its own; a Conflict there means that another process has settled it. Sending is never
+repeated inside a request: a message that failed is due again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import attrs
+import msgspec
+
+from authmw import drive
+from authmw.crypto import tokens
+from authmw.crypto.sealing import seal, unseal
+from authmw.errors import SendingFailed
+from authmw.ledger.commits import settle
+from authmw.ledger.records import Event, Outgoing
+from authmw.operations import Call, Core
+from authmw.ports import EmailMessage
+from authmw.storage import Between, Delete, Order, Update, moment
+
+CLAIMED = timedelta(seconds=30)
+"""A message is born claimed by its own process for so long; then any worker may take it."""
+FIRST_ATTEMPT = 10.0
+"""Seconds that a caller waits for the first attempt."""
+LIFE = timedelta(days=1)
+_PURPOSE = "outgoing message"
+
+
+class Payload(msgspec.Struct, frozen=True):
+    """What is sealed: one message, for one or several recipients, or for nobody."""
+
+    to: tuple[str, ...]
+    subject: str = ""
+    text: str = ""
+    html: str = ""
+    code: str | None = None
+    link: str | None = None
+
+
+def enclose(call: Call, channel: str, payload: Payload) -> None:
+    """Have a message leave with the commit that the running operation is about to make."""
+    outgoing_id = tokens.new_id("outgoing", call.settings.environment)
+    sealed = seal(call.core.roots, _PURPOSE, outgoing_id, msgspec.msgpack.encode(payload))
+    call.outgoing.append(
+        Outgoing(
+            outgoing_id=outgoing_id,
+            channel=channel,
+            sealed=sealed,
+            event_id=call.id,
+            due_at=call.now + CLAIMED,
+            expires_at=call.now + LIFE,
+        )
+    )
+
+
+async def deliver(core: Core, outgoing: Outgoing) -> SendingFailed | None:
+    """Try to send a stored message and settle the outcome; the failure, if there was one."""
+    payload = msgspec.msgpack.decode(unseal(core.roots, _PURPOSE, outgoing.outgoing_id, outgoing.sealed), type=Payload)
+    try:
+        for recipient in payload.to:
+            await drive.within(FIRST_ATTEMPT, _send(core, outgoing, payload, recipient))
+    except (SendingFailed, TimeoutError) as fault:
+        failure = (
+            fault
+            if isinstance(fault, SendingFailed)
+            else SendingFailed("The carrier did not answer in time.", retryable=True)
+        )
+        await _failed(core, outgoing, failure)
+        return failure
+    await settle(core.storage, Delete(outgoing))
+    return None
+
+
+async def _send(core: Core, outgoing: Outgoing, payload: Payload, recipient: str) -> None:
+    if core.email is None:
+        raise SendingFailed("No e-mail sender is configured.", retryable=False)
+    message = EmailMessage(
+        to=recipient,
+        subject=payload.subject,
+        text=payload.text,
+        html=payload.html,
+        message_id=outgoing.outgoing_id,
+        date=core.clock.now(),
+        code=payload.code,
+        links=(payload.link,) if payload.link else (),
+    )
+    await drive.using(core.email.io, core.email.send, message)
+
+
+async def _failed(core: Core, outgoing: Outgoing, failure: SendingFailed) -> None:
+    now = core.clock.now()
+    page = await core.storage.page(Event, _about(outgoing.event_id), limit=1)
+    told = [
+        Update(attrs.evolve(event, status="error", error_type="downstream_carrier_error")) for event in page.records
+    ]
+    if failure.retryable and now < outgoing.expires_at:
+        wait = timedelta(seconds=30 * 2 ** min(outgoing.attempts, 10))
+        again = Update(attrs.evolve(outgoing, attempts=outgoing.attempts + 1, due_at=now + wait))
+        await settle(core.storage, again, *told)
+    else:
+        await settle(core.storage, Delete(outgoing), *told)
+
+
+def _about(request_id: str) -> Between:
+    return Between("request", (request_id,), (request_id,))
+
+
+async def deliver_all(core: Core, messages: Sequence[Outgoing]) -> SendingFailed | None:
+    """The first attempt for the messages of a commit just made (they are stored as version 1); the first failure."""
+    failure = None
+    for message in messages:
+        failure = await deliver(core, attrs.evolve(message, version=1)) or failure
+    return failure
+
+
+async def dispatch_due(core: Core, now: datetime, limit: int = 50) -> int:
+    """Send what is due, claiming each message first so that several workers share the work; how many were taken."""
+    page = await core.storage.page(Outgoing, Between("due", None, (moment(now),)), order=Order("due"), limit=limit)
+    taken = 0
+    for message in page.records:
+        claimed = attrs.evolve(message, due_at=now + CLAIMED)
+        if await settle(core.storage, Update(claimed)):
+            taken += 1
+            await deliver(core, attrs.evolve(claimed, version=message.version + 1))
+    return taken

@@ -1,0 +1,65 @@
+"""What the ledger remembers: one event for each call, and messages on their way out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from authmw.storage import Record, by_field, record
+
+
+@record(
+    "events",
+    key="event_id",
+    expires="expires_at",
+    indexes=(
+        by_field("started", "started_at"),
+        by_field("request", "request_id"),
+        by_field("status", "status", "started_at"),
+        by_field("action", "action", "started_at"),
+    ),
+)
+@attrs.frozen(kw_only=True)
+class Event(Record):
+    """One call: who did what, when, from where, and how it ended. Holds no secret and no full address."""
+
+    event_id: str
+    request_id: str
+    action: str
+    status: str
+    http_status: int
+    error_type: str = ""
+    source: str = "DIRECT"
+    audience: str = "python"
+    actor: str = "project"
+    subject_id: str = ""
+    factor: str = ""
+    ip_address: str = ""
+    started_at: datetime
+    ended_at: datetime
+    expires_at: datetime
+
+
+@record("outgoing", key="outgoing_id", expires="expires_at", indexes=(by_field("due", "due_at"),))
+@attrs.frozen(kw_only=True)
+class Outgoing(Record):
+    """A message that must leave: its sealed payload and when it may be tried (again). One to nobody has an empty payload."""
+
+    outgoing_id: str
+    channel: str
+    sealed: bytes = attrs.field(repr=False)
+    event_id: str
+    due_at: datetime
+    attempts: int = 0
+    expires_at: datetime
+
+
+@record("purges", key="purge_id", indexes=(by_field("due", "due_at"),))
+@attrs.frozen(kw_only=True)
+class Purge(Record):
+    """Work left behind a deletion: what belonged to a subject that is gone."""
+
+    purge_id: str
+    subject_id: str
+    due_at: datetime

@@ -1,0 +1,332 @@
+"""What an operation is: one typed method whose signature is the request and whose return type is the answer.
+
+From the one declaration come the Python call, strict decoding, the backend route, the browser route, OpenAPI and the event's action. Law: nothing about an
+operation is written twice, operations do not call operations, and each call is a `Call` with a fixed id, a fixed time and a fixed view of the settings.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextvars import ContextVar
+from datetime import datetime
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    cast,
+    get_type_hints,
+)
+
+import attrs
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from authmw.errors import Refused
+
+if TYPE_CHECKING:
+    from authmw.clock import Clock
+    from authmw.crypto.roots import RootKeys
+    from authmw.limits import RateLimiter
+    from authmw.ports import EmailSender
+    from authmw.revoked import Denied
+    from authmw.settings import Settings
+    from authmw.storage import Storage
+
+Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
+Source: TypeAlias = Literal["DIRECT", "DASHBOARD", "SCIM"]
+Audience: TypeAlias = Literal["python", "backend", "browser"]
+P = ParamSpec("P")
+S = TypeVar("S", bound="Product")
+R = TypeVar("R", bound="Answer")
+
+
+class Response(msgspec.Struct, kw_only=True):
+    """What every answer carries; both are filled in by whoever runs the operation."""
+
+    status_code: int = 200
+    request_id: str = ""
+
+
+After: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+"""What is done once the commit stands: resetting limits, refusing what was ended."""
+
+
+class Answer(Protocol):
+    """Anything that has what every answer carries."""
+
+    status_code: int
+    request_id: str
+
+
+@attrs.frozen(kw_only=True)
+class Caller:
+    """Who calls: the audience, the source of a change, the acting person, and where the request came from."""
+
+    audience: Audience = "python"
+    source: Source = "DIRECT"
+    actor: str = "project"
+    session_token: str = attrs.field(default="", repr=False)
+    ip_address: str = ""
+    user_agent: str = attrs.field(default="", repr=False)
+    locale: str = ""
+
+
+PROJECT = Caller()
+"""A call without a request: the project's own code."""
+
+
+@attrs.define(eq=False)
+class Visit:
+    """One request of the host, from the middleware's first look to its last: who calls, and what the answer must still carry."""
+
+    caller: Caller = PROJECT
+    kept: Any = attrs.field(default=None, repr=False)
+
+
+visit: ContextVar[Visit | None] = ContextVar("authmw_visit", default=None)
+
+
+@attrs.define(eq=False)
+class Call:
+    """One call of an operation: its id, its fixed time, its caller, and what it may not do twice."""
+
+    id: str
+    now: datetime
+    caller: Caller
+    operation: Operation
+    storage: Storage
+    core: Core = attrs.field(repr=False)
+    memory: dict[object, Any] = attrs.field(factory=dict[object, Any], repr=False)
+    committed: bool = False
+    outgoing: list[Any] = attrs.field(factory=list[Any], repr=False)
+    after: list[After] = attrs.field(factory=list[After], repr=False)
+
+    @property
+    def settings(self) -> Settings:
+        """The project's settings as they stood when the call began."""
+        return self.core.settings
+
+    async def once(self, key: object, act: Callable[[], Awaitable[Any]]) -> Any:
+        """Do what may not happen twice in one call, however often the decision is repeated; a refusal is remembered too."""
+        if key not in self.memory:
+            try:
+                self.memory[key] = (True, await act())
+            except Refused as refused:
+                self.memory[key] = (False, refused)
+        done, result = self.memory[key]
+        if not done:
+            raise cast("Refused", result)
+        return result
+
+
+_current: ContextVar[Call | None] = ContextVar("authmw_call", default=None)
+
+
+def current_call() -> Call:
+    """The call that is running. RuntimeError outside an operation."""
+    call = _current.get()
+    if call is None:
+        message = "This is only possible inside an operation."
+        raise RuntimeError(message)
+    return call
+
+
+class Perform(Protocol):
+    """What runs a declared operation with arguments that were already held to its bounds."""
+
+    async def __call__(self, operation: Operation, product: Product, arguments: dict[str, Any]) -> Answer:
+        """The answer, complete with status code and request id."""
+        ...
+
+
+@attrs.define(eq=False, kw_only=True)
+class Core:
+    """What an `Auth` is made of: settings, ports and keys."""
+
+    settings: Settings
+    storage: Storage
+    limiter: RateLimiter
+    clock: Clock
+    roots: RootKeys
+    perform: Perform
+    denied: Denied
+    email: EmailSender | None = None
+
+
+class Product:
+    """A group of operations under one name; products may hold products."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+
+class Operation:
+    """The declaration of one operation. What is built from it is built on first use."""
+
+    def __init__(self, function: Callable[..., Any], method: Method, path: str, action: str) -> None:
+        self.function = function
+        self.method = method
+        self.path = path
+        self.action = action
+        self.signature = inspect.signature(function)
+        self.places = tuple(re.findall(r"\{(\w+)\}", path))
+        parameters = list(self.signature.parameters.values())[1:]
+        for parameter in parameters:
+            if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+                message = f"{function.__qualname__}: {parameter.name} must be keyword-only."
+                raise TypeError(message)
+        missing = set(self.places) - {parameter.name for parameter in parameters}
+        if missing:
+            message = f"{function.__qualname__}: the path names {', '.join(sorted(missing))}, the signature does not."
+            raise TypeError(message)
+
+    def __repr__(self) -> str:
+        return f"<operation {self.method} {self.path}>"
+
+    @functools.cached_property
+    def hints(self) -> dict[str, Any]:
+        """The annotations of the method, resolved, with their bounds."""
+        return get_type_hints(self.function, include_extras=True)
+
+    @functools.cached_property
+    def answer(self) -> type[msgspec.Struct]:
+        """The type of the answer."""
+        return cast("type[msgspec.Struct]", self.hints["return"])
+
+    @functools.cached_property
+    def nullable(self) -> frozenset[str]:
+        """The parameters for which null is a value of its own."""
+        return frozenset(name for name, hint in self.hints.items() if _admits_none(hint))
+
+    @functools.cached_property
+    def body(self) -> type[msgspec.Struct]:
+        """All parameters but those of the path; each with a default may be absent or null."""
+        return self._struct("Body", [name for name in self._names() if name not in self.places], lenient=True)
+
+    @functools.cached_property
+    def place(self) -> type[msgspec.Struct]:
+        """The parameters of the path."""
+        return self._struct("Place", list(self.places), lenient=False)
+
+    @functools.cached_property
+    def request(self) -> type[msgspec.Struct]:
+        """The whole signature."""
+        return self._struct("Request", self._names(), lenient=True)
+
+    def _names(self) -> list[str]:
+        return list(self.signature.parameters)[1:]
+
+    def _struct(self, suffix: str, names: list[str], *, lenient: bool) -> type[msgspec.Struct]:
+        fields: list[Any] = []
+        for name in names:
+            parameter = self.signature.parameters[name]
+            if lenient and parameter.default is not inspect.Parameter.empty:
+                fields.append((name, self.hints[name] | None | UnsetType, UNSET))
+            else:
+                fields.append((name, self.hints[name]))
+        return msgspec.defstruct(self.action + suffix, fields, kw_only=True, module=self.function.__module__)
+
+    def arguments(
+        self, values: Mapping[str, Any], struct: type[msgspec.Struct], *, strict: bool = True
+    ) -> dict[str, Any]:
+        """The keyword arguments that a mapping of plain values stands for, held to the bounds. Refused with the path of the first fault."""
+        try:
+            decoded = msgspec.convert(values, struct, strict=strict)
+        except (msgspec.ValidationError, RecursionError) as fault:
+            raise Refused("bad_request", describe_fault(fault)) from None
+        return {
+            name: value
+            for name in struct.__struct_fields__
+            if (value := getattr(decoded, name)) is not UNSET
+            and (value is not None or name in self.nullable or name not in self.signature.parameters)
+        }
+
+    def check(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Hold the arguments of a Python call to the bounds of the wire."""
+        unknown = arguments.keys() - self.signature.parameters.keys()
+        if unknown:
+            message = f"{self.function.__qualname__}() has no parameter {', '.join(sorted(unknown))}."
+            raise TypeError(message)
+        plain = {name: msgspec.to_builtins(value) for name, value in arguments.items() if value is not UNSET}
+        return self.arguments(plain, self.request)
+
+
+def _admits_none(hint: Any) -> bool:
+    return type(None) in getattr(hint, "__args__", ()) or hint is type(None)
+
+
+_AT = re.compile(r" - at `(\$[^`]*)`\Z")
+_MISSING = re.compile(r"\AObject missing required field `(\w+)`")
+
+
+def describe_fault(fault: Exception) -> str:
+    """What is wrong with a value and where, in words that never hold the value itself."""
+    text = str(fault)
+    at = _AT.search(text)
+    path = at.group(1) if at else "$"
+    words = text[: at.start()] if at else text
+    missing = _MISSING.match(words)
+    if missing:
+        return f"`{path}.{missing.group(1)}` is required."
+    if words.startswith("Expected ") and "matching regex" not in words:
+        return f"`{path}`: {words}."
+    return f"`{path}` is not valid."
+
+
+def operation(
+    method: Method, path: str, *, action: str
+) -> Callable[
+    [Callable[Concatenate[S, P], Coroutine[Any, Any, R]]], Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
+]:
+    """Declare a method of a Product as an operation: its HTTP method, its path under the root, and the action its events are logged under."""
+
+    def declare(
+        function: Callable[Concatenate[S, P], Coroutine[Any, Any, R]],
+    ) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
+        declared = Operation(function, method, path, action)
+
+        @functools.wraps(function)
+        async def call(product: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            if args:
+                message = f"{function.__qualname__}() takes keyword arguments only."
+                raise TypeError(message)
+            return cast("R", await product.core.perform(declared, product, declared.check(kwargs)))
+
+        call.__operation__ = declared  # type: ignore[attr-defined]  # read back by `declaration`
+        return call
+
+    return declare
+
+
+def declaration(method: object) -> Operation | None:
+    """The operation that a method was declared as, if it was."""
+    return cast("Operation | None", getattr(method, "__operation__", None))
+
+
+def operations_of(product: Product) -> Iterator[tuple[Product, Operation]]:
+    """Every operation of a product and of the products it holds, with the product it belongs to."""
+    for name in dir(type(product)):
+        declared = declaration(getattr(type(product), name, None))
+        if declared is not None:
+            yield product, declared
+    for held in vars(product).values():
+        if isinstance(held, Product):
+            yield from operations_of(held)
+
+
+def begin(call: Call) -> Any:
+    """Make a call the current one; the token it answers ends it."""
+    return _current.set(call)
+
+
+def end(token: Any) -> None:
+    """End the current call."""
+    _current.reset(token)

@@ -1,0 +1,49 @@
+"""The types of parameters that many operations share, with their bounds. Canonical forms are made by `identifiers`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._|\-]+$(?!\n)")]
+EmailAddress: TypeAlias = Annotated[str, Meta(min_length=3, max_length=254)]
+PhoneNumber: TypeAlias = Annotated[str, Meta(min_length=8, max_length=16)]
+URL: TypeAlias = Annotated[str, Meta(max_length=2048)]
+Token: TypeAlias = Annotated[str, Meta(max_length=512)]
+JWT: TypeAlias = Annotated[str, Meta(max_length=16384)]
+TemplateId: TypeAlias = Annotated[str, Meta(max_length=128)]
+TelemetryId: TypeAlias = Annotated[str, Meta(max_length=256)]
+NamePart: TypeAlias = Annotated[str, Meta(max_length=128)]
+Text: TypeAlias = Annotated[str, Meta(max_length=512)]
+SessionMinutes: TypeAlias = Annotated[int, Meta(ge=5, le=527040)]
+LinkMinutes: TypeAlias = Annotated[int, Meta(ge=5, le=10080)]
+CodeMinutes: TypeAlias = Annotated[int, Meta(ge=1, le=10)]
+Locale: TypeAlias = Literal["en", "es", "pt-br", "fr"]
+RoleId: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128)]
+Roles: TypeAlias = Annotated[list[RoleId], Meta(max_length=50)]
+Claims: TypeAlias = dict[str, Any]
+Metadata: TypeAlias = dict[str, Any]
+
+
+class Name(msgspec.Struct, kw_only=True):
+    """A person's name; each part up to 128 characters."""
+
+    first_name: NamePart = ""
+    middle_name: NamePart = ""
+    last_name: NamePart = ""
+
+
+class Attributes(msgspec.Struct, kw_only=True):
+    """Where a person's request came from, as the host saw it."""
+
+    ip_address: Annotated[str, Meta(max_length=64)] = ""
+    user_agent: Annotated[str, Meta(max_length=1024)] = ""
+
+
+class MatchOptions(msgspec.Struct, kw_only=True):
+    """What must be the same at authentication as at sending."""
+
+    ip_match_required: bool = False
+    user_agent_match_required: bool = False

@@ -1,0 +1,238 @@
+"""What is remembered of people.
+
+A `Subject` holds what rules and answers need: ids, kinds, verified, created. What changes at use or is secret is a `Credential` under the part's id, so that a sign-in
+checks the subject and writes the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from authmw.storage import Index, Record, Value, by_field, record
+
+MAXIMUM_PARTS = 25
+MAXIMUM_ADDRESSES = 10
+
+
+@attrs.frozen(kw_only=True)
+class Email:
+    """An e-mail address of a subject, in canonical form."""
+
+    email_id: str
+    address: str = attrs.field(repr=False)
+    verified: bool = False
+    created_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Phone:
+    """A phone number of a subject, in E.164 form."""
+
+    phone_id: str
+    number: str = attrs.field(repr=False)
+    verified: bool = False
+    created_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Part:
+    """Any other factor of a subject: its id, its kind (`webauthn`, `totp`, `password`, `oauth`, `crypto_wallet`, `biometric`), and what answers show of it."""
+
+    part_id: str
+    kind: str
+    verified: bool = False
+    created_at: datetime
+    details: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Lock:
+    """Sign-in by one kind of factor is closed for a while after repeated failure; sessions and other factors go on."""
+
+    factor: str
+    created_at: datetime
+    expires_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Subject(Record):
+    """A User or a Member: somebody with parts, who can be signed in."""
+
+    id: str
+    created_at: datetime
+    status: str = "active"
+    emails: tuple[Email, ...] = ()
+    phones: tuple[Phone, ...] = ()
+    parts: tuple[Part, ...] = ()
+    locks: tuple[Lock, ...] = ()
+    session_epoch: int = 0
+    external_id: str | None = None
+    roles: tuple[str, ...] = ()
+    first_name: str = attrs.field(default="", repr=False)
+    middle_name: str = attrs.field(default="", repr=False)
+    last_name: str = attrs.field(default="", repr=False)
+    trusted_metadata: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+    untrusted_metadata: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+
+    def email(self, email_id: str) -> Email | None:
+        """The e-mail of this id."""
+        return next((email for email in self.emails if email.email_id == email_id), None)
+
+    def email_at(self, address: str) -> Email | None:
+        """The e-mail of this canonical address."""
+        return next((email for email in self.emails if email.address == address), None)
+
+    def phone(self, phone_id: str) -> Phone | None:
+        """The phone of this id."""
+        return next((phone for phone in self.phones if phone.phone_id == phone_id), None)
+
+    def part_count(self) -> int:
+        """How many parts there are of every kind."""
+        return len(self.emails) + len(self.phones) + len(self.parts)
+
+
+def _emails(subject: Subject) -> Iterator[Value]:
+    return ((email.address,) for email in subject.emails)
+
+
+def _phones(subject: Subject) -> Iterator[Value]:
+    return ((phone.number,) for phone in subject.phones)
+
+
+def _parts(subject: Subject) -> Iterator[Value]:
+    yield from ((email.email_id,) for email in subject.emails)
+    yield from ((phone.phone_id,) for phone in subject.phones)
+    yield from ((part.part_id,) for part in subject.parts)
+
+
+def _kinds(subject: Subject) -> Iterator[Value]:
+    """What a search can ask of the factors: each kind with its verified flag."""
+    yield from (("email", "true" if email.verified else "false") for email in subject.emails)
+    yield from (("phone", "true" if phone.verified else "false") for phone in subject.phones)
+    yield from ((part.kind, "true" if part.verified else "false") for part in subject.parts)
+
+
+def _terms(subject: Subject) -> Iterator[Value]:
+    """What a fuzzy search finds a subject by: beginnings of addresses, domains, names and numbers, case-folded."""
+    for email in subject.emails:
+        local, _, domain = email.address.partition("@")
+        yield ("email", local.casefold())
+        yield ("email", domain.casefold())
+        yield ("email", email.address.casefold())
+    for phone in subject.phones:
+        yield ("phone", phone.number.lstrip("+"))
+    names = " ".join((subject.first_name, subject.middle_name, subject.last_name)).casefold().split()
+    yield from (("name", word) for word in names)
+    if len(names) > 1:
+        yield ("name", " ".join(names))
+
+
+def _domains(subject: Subject) -> Iterator[Value]:
+    return iter({(email.address.rpartition("@")[2],) for email in subject.emails})
+
+
+SUBJECT_INDEXES = (
+    Index(name="email", values=_emails, unique=True, refusal="duplicate_email"),
+    Index(name="phone", values=_phones, unique=True, refusal="duplicate_phone_number"),
+    Index(name="part", values=_parts, unique=True),
+    by_field("external_id", "external_id", unique=True, refusal="duplicate_user_external_id"),
+    by_field("created", "created_at"),
+    by_field("status", "status"),
+    Index(name="factor", values=_kinds),
+    Index(name="domain", values=_domains),
+    Index(name="terms", values=_terms),
+)
+
+
+@record("users", key="id", indexes=SUBJECT_INDEXES)
+@attrs.frozen(kw_only=True)
+class User(Subject):
+    """A person of a consumer project."""
+
+
+@record("credentials", key="part_id", indexes=(by_field("subject", "subject_id"),))
+@attrs.frozen(kw_only=True)
+class Credential(Record):
+    """What changes at use or is secret of a part (hash, seed, counter, provider tokens), sealed or hashed by its factor."""
+
+    part_id: str
+    subject_id: str
+    kind: str
+    sealed: bytes = attrs.field(repr=False)
+    counter: int = 0
+    changed_at: datetime
+
+
+@record(
+    "organizations",
+    key="id",
+    indexes=(by_field("slug", "slug", unique=True, refusal="organization_slug_already_used"),),
+)
+@attrs.frozen(kw_only=True)
+class Organization(Record):
+    """A tenant that groups members. Its epoch ends the sessions of all of them at once."""
+
+    id: str
+    slug: str
+    name: str
+    session_epoch: int = 0
+    created_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Proved:
+    """One proof within a session: which factor, of which kind and channel, and when it was last proved."""
+
+    type: str
+    delivery_method: str
+    last_authenticated_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    details: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+    category: str = ""
+    user_verified: bool = False
+
+    def same_factor(self, other: Proved) -> bool:
+        """Whether both are proofs of one and the same factor."""
+        return (self.type, self.delivery_method, self.details) == (other.type, other.delivery_method, other.details)
+
+
+def _digests(session: Session) -> Iterator[Value]:
+    yield (session.digest,)
+    if session.previous_digest:
+        yield (session.previous_digest,)
+
+
+@record(
+    "sessions",
+    key="session_id",
+    expires="expires_at",
+    indexes=(Index(name="digest", values=_digests, unique=True), by_field("subject", "subject_id", "started_at")),
+)
+@attrs.frozen(kw_only=True)
+class Session(Record):
+    """A signed-in subject. The row holds the bytes its token is derived from, useless without the root key, and the token's digest."""
+
+    session_id: str
+    subject_id: str
+    subject_kind: str = "user"
+    random: bytes = attrs.field(repr=False)
+    key_version: int
+    digest: str = attrs.field(repr=False)
+    previous_digest: str | None = attrs.field(default=None, repr=False)
+    previous_until: datetime | None = None
+    started_at: datetime
+    last_accessed_at: datetime
+    expires_at: datetime
+    ip_address: str = ""
+    user_agent: str = attrs.field(default="", repr=False)
+    factors: tuple[Proved, ...] = ()
+    custom_claims: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+    roles: tuple[str, ...] = ()
+    subject_epoch: int = 0
+    organization_id: str | None = None
+    organization_epoch: int = 0

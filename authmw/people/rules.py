@@ -1,0 +1,147 @@
+"""Pure decisions about people: who owns an address, what may be added and removed, how metadata is merged.
+
+Law: proof wins and two users are never merged. Only a verified address or a provider identity makes an owner.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, TypeVar
+
+import attrs
+import msgspec
+
+from authmw.errors import Refused
+from authmw.people.records import MAXIMUM_ADDRESSES, MAXIMUM_PARTS, Email, Phone, Subject
+
+S = TypeVar("S", bound=Subject)
+METADATA_KEYS = 20
+METADATA_BYTES = 4096
+
+
+def merged_metadata(before: dict[str, Any], changes: dict[str, Any] | None) -> dict[str, Any]:
+    """Metadata after a change: merged at the top level only, null deletes a key. Refused over 20 keys or 4 KiB of JSON."""
+    if not changes:
+        return before
+    merged = {name: value for name, value in {**before, **changes}.items() if value is not None}
+    if len(merged) > METADATA_KEYS:
+        raise Refused("metadata_too_many_keys")
+    if len(msgspec.json.encode(merged)) > METADATA_BYTES:
+        raise Refused("metadata_too_large")
+    return merged
+
+
+def has_owner(subject: Subject) -> bool:
+    """Whether somebody has proved to be this subject: by a verified address or a provider identity."""
+    return (
+        any(email.verified for email in subject.emails)
+        or any(phone.verified for phone in subject.phones)
+        or any(part.kind in {"oauth", "crypto_wallet"} and part.verified for part in subject.parts)
+    )
+
+
+def with_email(subject: S, email: Email) -> S:
+    """The subject with one more e-mail. Refused over the limits."""
+    _room(subject)
+    return attrs.evolve(subject, emails=(*subject.emails, email))
+
+
+def with_phone(subject: S, phone: Phone) -> S:
+    """The subject with one more phone number. Refused over the limits."""
+    _room(subject)
+    return attrs.evolve(subject, phones=(*subject.phones, phone))
+
+
+def _room(subject: Subject) -> None:
+    addresses = len(subject.emails) + len(subject.phones)
+    if addresses >= MAXIMUM_ADDRESSES or subject.part_count() >= MAXIMUM_PARTS:
+        raise Refused("too_many_unverified_factors", "This user has as many factors as a user may have.")
+
+
+def without_email(subject: S, email_id: str) -> S:
+    """The subject without that e-mail. Refused if it is the last of e-mails, phones and providers."""
+    after = attrs.evolve(subject, emails=tuple(email for email in subject.emails if email.email_id != email_id))
+    return _still_reachable(after)
+
+
+def without_phone(subject: S, phone_id: str) -> S:
+    """The subject without that phone number. Refused if it is the last of e-mails, phones and providers."""
+    after = attrs.evolve(subject, phones=tuple(phone for phone in subject.phones if phone.phone_id != phone_id))
+    return _still_reachable(after)
+
+
+def _still_reachable(subject: S) -> S:
+    if not subject.emails and not subject.phones and not any(part.kind == "oauth" for part in subject.parts):
+        raise Refused("cannot_delete_last_primary_factor")
+    return subject
+
+
+@attrs.frozen(kw_only=True)
+class Owned:
+    """The outcome of a proof of an address: who is signed in, what became of another holder, and whether other sessions must end."""
+
+    subject: Subject
+    loser: Subject | None = None
+    loser_is_empty: bool = False
+    reset_sessions: bool = False
+
+
+def prove_email(subject: Subject, email: Email, holder: Subject | None, *, by_own_session: bool) -> Owned:
+    """What follows when `subject` proves `email`, which may be new to it and may stand unverified on `holder`.
+
+    The prover takes an unverified address from another user; a verified one stays with its owner. Whatever an unowned subject held (password, passkey,
+    TOTP, other addresses, sessions) dies when its first address is proved, except by its own session (USENIX Security 2022, account pre-hijacking).
+    """
+    if holder is not None and holder.id != subject.id:
+        standing = holder.email_at(email.address)
+        if standing is not None and standing.verified:
+            raise Refused("duplicate_email")
+    known = subject.email_at(email.address)
+    reset = False
+    after: Subject = subject
+    if not has_owner(subject) and not by_own_session and _carries_more(subject, email.address):
+        reset = True
+        after = attrs.evolve(
+            subject, parts=(), phones=(), emails=tuple(e for e in subject.emails if e.address == email.address)
+        )
+    if known is None:
+        after = with_email(after, attrs.evolve(email, verified=True))
+    else:
+        after = attrs.evolve(
+            after,
+            emails=tuple(attrs.evolve(e, verified=True) if e.address == email.address else e for e in after.emails),
+        )
+    if after.status == "pending":
+        after = attrs.evolve(after, status="active")
+    if reset or (
+        known is not None and not known.verified and not has_owner(subject) and not by_own_session and subject.parts
+    ):
+        after = attrs.evolve(after, session_epoch=subject.session_epoch + 1)
+    loser, empty = _taken_from(holder, subject, email.address)
+    return Owned(subject=after, loser=loser, loser_is_empty=empty, reset_sessions=reset)
+
+
+def _carries_more(subject: Subject, address: str) -> bool:
+    return bool(subject.parts or subject.phones or any(email.address != address for email in subject.emails))
+
+
+def _taken_from(holder: Subject | None, prover: Subject, address: str) -> tuple[Subject | None, bool]:
+    if holder is None or holder.id == prover.id:
+        return None, False
+    left = attrs.evolve(
+        holder,
+        emails=tuple(email for email in holder.emails if email.address != address),
+        session_epoch=holder.session_epoch + 1,
+    )
+    return left, not (left.emails or left.phones or left.parts)
+
+
+def live_locks(subject: Subject, now: datetime) -> list[Any]:
+    """The locks that still hold."""
+    return [lock for lock in subject.locks if lock.expires_at > now]
+
+
+def check_unlocked(subject: Subject, factor: str, now: datetime) -> None:
+    """Refused while sign-in by this factor is locked."""
+    if any(lock.factor == factor for lock in live_locks(subject, now)):
+        raise Refused("user_lock_limit_reached")

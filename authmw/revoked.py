@@ -1,0 +1,51 @@
+"""What was ended in this process lately: sessions and epochs whose JWTs are refused although their time is not over (TOK-08).
+
+Bounded: an entry is of no use after a JWT's life and its skew, so it is dropped then. Told of every entry, a listener clears caches or tells other processes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+HELD = timedelta(seconds=360)
+
+
+class Denied:
+    """The deny set of one `Auth`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sessions: dict[str, datetime] = {}
+        self._epochs: dict[str, tuple[int, datetime]] = {}
+        self.listeners: list[Callable[[], None]] = []
+
+    def add(self, session_id: str, now: datetime) -> None:
+        """A session has ended."""
+        with self._lock:
+            self._drop(now)
+            self._sessions[session_id] = now + HELD
+        self._tell()
+
+    def raise_epoch(self, subject_id: str, epoch: int, now: datetime) -> None:
+        """Sessions of this subject born under an earlier epoch have ended."""
+        with self._lock:
+            self._drop(now)
+            self._epochs[subject_id] = (epoch, now + HELD)
+        self._tell()
+
+    def holds(self, session_id: str, subject_id: str, epoch: int) -> bool:
+        """Whether a verified JWT must be refused all the same."""
+        if not self._sessions and not self._epochs:
+            return False
+        lowest = self._epochs.get(subject_id)
+        return session_id in self._sessions or (lowest is not None and epoch < lowest[0])
+
+    def _drop(self, now: datetime) -> None:
+        self._sessions = {name: until for name, until in self._sessions.items() if until > now}
+        self._epochs = {name: held for name, held in self._epochs.items() if held[1] > now}
+
+    def _tell(self) -> None:
+        for listener in self.listeners:
+            listener()

@@ -1,0 +1,198 @@
+"""What a project is: frozen values, checked when they are built. Never reads the environment, a file or a clock itself.
+
+Law: a setting that is unknown, contradictory or unsafe in Live is an error that names itself, and all faults are named at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import attrs
+
+from authmw.crypto.roots import RootKeys
+from authmw.crypto.secret import Secret
+from authmw.errors import Misconfigured
+from authmw.redirects import InvalidRedirectURL, RedirectList, RedirectType, RedirectURL, local_default
+from authmw.templates import TemplateBook
+
+Environment: TypeAlias = Literal["test", "live"]
+MfaRule: TypeAlias = Literal["enrolled", "host", "gate"]
+
+_EXAMPLES = ("changeme", "secret", "password", "example", "test", "development")
+
+
+def _secret(value: str | Secret) -> Secret:
+    return value if isinstance(value, Secret) else Secret(value)
+
+
+def _urls(values: Sequence[RedirectURL | str] | None) -> tuple[RedirectURL, ...] | None:
+    if values is None:
+        return None
+    consumer = frozenset(RedirectType) - {RedirectType.DISCOVERY}
+    return tuple(RedirectURL(value, consumer) if isinstance(value, str) else value for value in values)
+
+
+@attrs.frozen(kw_only=True)
+class Cookies:
+    """The two session cookies.
+
+    By default they are HttpOnly and called `__Host-authmw_session` and `__Host-authmw_session_jwt`; on plain http in Test (loopback) the prefix and Secure are
+    dropped. `vendor` gives the names `stytch_session` and `stytch_session_jwt` in the script-readable mode that the vendor's browser client writes itself.
+    `domain` drops the `__Host-` prefix to `__Secure-`.
+    """
+
+    name: str = "authmw_session"
+    domain: str | None = None
+    path: str = "/"
+    vendor: bool = False
+    secure: bool = True
+
+    def session(self) -> str:
+        """The name of the cookie that holds the opaque token."""
+        return "stytch_session" if self.vendor else self._prefix() + self.name
+
+    def jwt(self) -> str:
+        """The name of the cookie that holds the JWT."""
+        return "stytch_session_jwt" if self.vendor else self._prefix() + self.name + "_jwt"
+
+    def _prefix(self) -> str:
+        if not self.secure:
+            return ""
+        return "__Secure-" if self.domain or self.path != "/" else "__Host-"
+
+
+@attrs.frozen(kw_only=True)
+class SessionRules:
+    """How long sessions may live, in minutes; None is no limit beyond the requested duration."""
+
+    maximum_minutes: int = 525_600
+    idle_minutes: int | None = None
+    absolute_minutes: int | None = None
+    default_minutes: int = 60
+    exact_revocation: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class LockRules:
+    """When repeated failure locks a factor of a user, and for how long (5 minutes to 7 days)."""
+
+    threshold: int = 10
+    minutes: int = 60
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """One environment of one project.
+
+    `project_id` begins with `project-test-` or `project-live-` and so names the environment. `root_keys` are at least 32 bytes each, newest first; in Test they
+    default to keys derived from the secret. `public_url` is the address that links and cookies are made of; the Host header never is.
+    """
+
+    project_id: str
+    secret: Secret = attrs.field(converter=_secret)
+    public_token: str = ""
+    name: str = "authmw"
+    public_url: str = "http://localhost:8000"
+    mount: str = "/auth"
+    claim_roots: bool = False
+    issuer: str | None = None
+    root_keys: tuple[bytes, ...] = attrs.field(default=(), repr=False)
+    redirect_urls: tuple[RedirectURL, ...] | None = attrs.field(default=None, converter=_urls)
+    redirects: RedirectList = attrs.field(init=False, eq=False)
+    templates: TemplateBook = attrs.field(factory=TemplateBook)
+    cookies: Cookies = attrs.field(factory=Cookies)
+    sessions: SessionRules = attrs.field(factory=SessionRules)
+    locks: LockRules = attrs.field(factory=LockRules)
+    mfa: MfaRule = "enrolled"
+    second_factors: frozenset[str] = frozenset()
+    cors_origins: tuple[str, ...] = ()
+    trusted_proxies: int = 0
+    pkce_for_magic_links: bool = False
+    reveal_unknown: bool = False
+    browser_sending: bool = True
+    sign_in_path: str = "/login"
+    csrf_for_host: bool = False
+    debug: bool = False
+    sandbox: bool = True
+
+    @property
+    def environment(self) -> Environment:
+        """Test or Live, as the project id says."""
+        return "live" if self.project_id.startswith("project-live-") else "test"
+
+    @property
+    def live(self) -> bool:
+        """Whether this is the Live environment."""
+        return self.environment == "live"
+
+    @property
+    def issuers(self) -> tuple[str, ...]:
+        """What `iss` may be in session JWTs of this project; the first is what we write."""
+        return (self.issuer or f"stytch.com/{self.project_id}",)
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the public address."""
+        scheme, _, rest = self.public_url.partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}"
+
+    def roots(self) -> RootKeys:
+        """The root keys that every sealing and HMAC key is derived from."""
+        return RootKeys(self.root_keys)
+
+    def __attrs_post_init__(self) -> None:
+        """Complete what Test may leave out, then refuse what cannot work, naming every fault."""
+        if not self.root_keys and not self.live:
+            derived = RootKeys((self.secret.reveal().encode().ljust(32, b"\0"),)).derive("test root key")
+            object.__setattr__(self, "root_keys", (derived,))
+        faults: list[str] = []
+        listed = self.redirect_urls
+        if listed is None:
+            listed = () if self.live else (local_default(),)
+        try:
+            parsed = RedirectList.parse(listed, self.environment)
+        except InvalidRedirectURL as fault:
+            faults.append(f"redirect_urls, entry {fault.position}: {fault.message}")
+            parsed = RedirectList.parse((), self.environment)
+        object.__setattr__(self, "redirects", parsed)
+        faults += [*self._always(), *(self._in_live() if self.live else ())]
+        if faults:
+            raise Misconfigured("These settings cannot work: " + " ".join(faults))
+
+    def _always(self) -> list[str]:
+        faults: list[str] = []
+        if not self.project_id.startswith(("project-test-", "project-live-")):
+            faults.append("project_id must begin with project-test- or project-live-.")
+        if not self.public_url.startswith(("http://", "https://")) or self.public_url.endswith("/"):
+            faults.append("public_url must be an http(s) address without a slash at its end.")
+        if self.mount != "" and (not self.mount.startswith("/") or self.mount.endswith("/")):
+            faults.append("mount must begin with a slash and not end with one.")
+        if any(len(key) < 32 for key in self.root_keys):
+            faults.append("root_keys must be at least 32 bytes each.")
+        if not 5 <= self.sessions.maximum_minutes <= 527_040:
+            faults.append("sessions.maximum_minutes must be from 5 to 527040.")
+        if not 5 <= self.locks.minutes <= 10_080:
+            faults.append("locks.minutes must be from 5 to 10080.")
+        if any(origin in {"*", "null"} or origin.endswith("/") for origin in self.cors_origins):
+            faults.append("cors_origins must be exact origins; neither * nor null can be listed.")
+        if self.cookies.domain and self.cookies.vendor is False and not self.cookies.secure:
+            faults.append("cookies.domain needs secure cookies.")
+        return faults
+
+    def _in_live(self) -> list[str]:
+        faults: list[str] = []
+        secret = self.secret.reveal()
+        if len(secret) < 32 or any(example in secret.lower() for example in _EXAMPLES):
+            faults.append("secret is too short or an example; Live needs at least 32 characters of its own.")
+        if not self.root_keys:
+            faults.append("root_keys are missing.")
+        if not self.public_url.startswith("https://"):
+            faults.append("public_url must be https in Live.")
+        if not self.cookies.secure:
+            faults.append("cookies.secure must be true in Live.")
+        if self.debug:
+            faults.append("debug must be off in Live.")
+        if any(not origin.startswith("https://") for origin in self.cors_origins):
+            faults.append("cors_origins must be https in Live.")
+        return faults

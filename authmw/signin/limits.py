@@ -1,0 +1,40 @@
+"""Charging limits inside an operation: once a call, before what they guard."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from authmw import drive
+from authmw.errors import Refused
+from authmw.limits import Limit, LimitReached
+from authmw.operations import Call
+
+
+async def charge(call: Call, *limits: Limit, refusal: str = "too_many_requests") -> None:
+    """Take one of each limit, once however often the body repeats. Refused with the wait if there is no room."""
+    limiter = call.core.limiter
+
+    async def take() -> None:
+        try:
+            await drive.using(limiter.io, limiter.take, *limits, now=call.now)
+        except LimitReached as reached:
+            refused = Refused(refusal, retry_after=reached.retry_after)
+            refused.limit = reached.name
+            raise refused from None
+
+    await call.once(("charge", *(limit.digest for limit in limits)), take)
+
+
+def forget_later(call: Call, *limits: Limit) -> None:
+    """Reset limits after the commit: a success clears what its failures counted, and nothing else (RAT-01)."""
+    limiter = call.core.limiter
+
+    async def reset() -> None:
+        await drive.using(limiter.io, limiter.reset, *limits)
+
+    call.after.append(reset)
+
+
+def sending(call: Call, address: str) -> Limit:
+    """One message a second to one address, whoever asks and by whichever product."""
+    return Limit("sending", (call.settings.project_id, address), 1, timedelta(seconds=1))
