@@ -178,9 +178,11 @@ class MemoryStorage:
             after = [self._judged(write) for write in writes]
             self._bounded(writes, after)
             self._unique(writes, after)
-            for write, row in zip(writes, after, strict=True):
+            # What goes, goes first: a value may move from one record to another.
+            for write in writes:
                 if isinstance(write, Update | Delete):
                     self._table(type(write.record)).remove(key_of(write.record))
+            for write, row in zip(writes, after, strict=True):
                 if row is not None:
                     self._table(type(write.record)).add(key_of(write.record), row)
 

@@ -9,14 +9,11 @@ from authmw.messages.catalogues import available_locales
 from authmw.messages.rendering import Rendered, phone_text, render
 from authmw.messages.values import ChangedFactor, MessageValues, Notice
 
-Values = MessageValues
-
 __all__ = [
     "ChangedFactor",
     "MessageValues",
     "Notice",
     "Rendered",
-    "Values",
     "available_locales",
     "phone_text",
     "render",

@@ -1,0 +1,147 @@
+"""The storage adapters keep the contract, and what is particular to each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+from pathlib import Path
+
+import pytest
+from authmw_adapters.memory import MemoryStorage
+from authmw_adapters.sqlite import SQLiteStorage
+
+from authmw.errors import StorageError
+from authmw.storage import And, Insert, Storage
+from authmw.testing.contracts import Other, StorageContract, Thing, run, spend
+
+
+class TestMemory(StorageContract):
+    def make_storage(self, folder: Path, namespace: str = "") -> Storage:
+        return MemoryStorage(namespace)
+
+
+class TestSQLite(StorageContract):
+    def make_storage(self, folder: Path, namespace: str = "") -> Storage:
+        return SQLiteStorage(folder / "data.sqlite3", namespace)
+
+
+def _ready(path: Path) -> SQLiteStorage:
+    storage = SQLiteStorage(path)
+    run(storage, storage.prepare((Thing, Other)))
+    return storage
+
+
+def _spend_all(path: Path, keys: list[str], gate, won) -> None:
+    storage = SQLiteStorage(path)
+    gate.wait()
+    won.put(sum(spend(storage, key) for key in keys))
+
+
+def test_a_token_is_spent_by_one_of_four_processes(tmp_path: Path) -> None:
+    path, keys = tmp_path / "data.sqlite3", [f"token-{number}" for number in range(20)]
+    storage = _ready(path)
+    for key in keys:
+        run(storage, storage.commit(Insert(Thing(id=key))))
+    context = multiprocessing.get_context("spawn")
+    gate, won = context.Barrier(4), context.Queue()
+    workers = [context.Process(target=_spend_all, args=(path, keys, gate, won)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    assert sum(won.get(timeout=60) for _ in workers) == len(keys)
+    for worker in workers:
+        worker.join()
+    assert run(storage, storage.count(Thing, And(), at_most=10)) == 0
+    won.close()
+    won.join_thread()
+
+
+def _die_in_a_commit(path: Path, after: int) -> None:
+    storage = SQLiteStorage(path)
+    connection = storage._connections._take()
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        if steps >= after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 0
+
+    connection.set_progress_handler(step, 1)
+    storage._connections._free.append(connection)
+    tags = tuple(f"t{number}" for number in range(5))
+    run(storage, storage.commit(Insert(Thing(id="a", tags=tags)), Insert(Other(id="b", thing_id="a"))))
+
+
+@pytest.mark.parametrize("after", [1, 20, 60, 100, 140, 180, 220, 260, 300, 100_000])
+def test_a_process_killed_in_a_commit_leaves_before_or_after(tmp_path: Path, after: int) -> None:
+    path = tmp_path / "data.sqlite3"
+    _ready(path)
+    worker = multiprocessing.get_context("spawn").Process(target=_die_in_a_commit, args=(path, after))
+    worker.start()
+    worker.join()
+    storage = _ready(path)
+    thing, other = run(storage, storage.get(Thing, "a")), run(storage, storage.get(Other, "b"))
+    assert (thing is None) == (other is None)
+    tagged = run(storage, storage.find(Thing, "tag", ("t0",)))
+    assert (tagged is None) == (thing is None)
+
+
+def test_the_database_in_memory_is_refused_with_the_name_of_what_to_use() -> None:
+    with pytest.raises(ValueError, match=r"authmw_adapters\.memory"):
+        SQLiteStorage(":memory:")
+
+
+def test_a_new_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "data.sqlite3"
+    _ready(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "data.sqlite3"
+    _ready(path)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE authmw_schema SET version = 99")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StorageError, match="newer"):
+        _ready(path)
+
+
+def test_an_index_that_is_new_is_filled_from_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "data.sqlite3"
+    storage = _ready(path)
+    run(storage, storage.commit(Insert(Thing(id="a", tags=("t",)))))
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TABLE things_tag")
+    connection.commit()
+    connection.close()
+    found = run(_ready(path), SQLiteStorage(path).find(Thing, "tag", ("t",)))
+    assert found is not None
+    assert found.id == "a"
+
+
+def test_a_host_joins_its_own_table_on_ours(tmp_path: Path) -> None:
+    path = tmp_path / "data.sqlite3"
+    storage = _ready(path)
+    run(storage, storage.commit(Insert(Thing(id="a", tags=("t",)))))
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE mine (thing_id TEXT)")
+    connection.execute("INSERT INTO mine VALUES ('a')")
+    rows = connection.execute("SELECT owner FROM mine JOIN things ON things.id = mine.thing_id").fetchall()
+    connection.close()
+    assert rows == [("ada",)]
+
+
+@pytest.mark.parametrize("namespace", ["A", "1a", "a b", 'a"', "a" * 40])
+def test_a_namespace_that_is_no_plain_name_is_refused(tmp_path: Path, namespace: str) -> None:
+    with pytest.raises(ValueError, match="namespace"):
+        SQLiteStorage(tmp_path / "data.sqlite3", namespace)
+
+
+def test_a_folder_in_place_of_a_file_is_a_storage_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError):
+        _ready(tmp_path)
