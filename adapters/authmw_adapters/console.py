@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import ClassVar, TextIO
+from typing import TextIO
 
 from authmw.ports import IO, EmailMessage
 
@@ -15,7 +15,7 @@ from authmw.ports import IO, EmailMessage
 class ConsoleEmailSender:
     """Prints each message as short readable text to `stream`, by default to what is standard error at that moment."""
 
-    io: ClassVar[IO] = "instant"
+    io: IO = "instant"
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from datetime import UTC
 from pathlib import Path
-from typing import ClassVar
 
 from authmw.crypto import tokens
 from authmw.errors import SendingFailed
@@ -23,7 +22,7 @@ class FileEmailSender:
     plain.
     """
 
-    io: ClassVar[IO] = "blocking"
+    io: IO = "blocking"
 
     def __init__(
         self, folder: str | os.PathLike[str], *, from_address: str = "authmw@localhost", from_name: str = ""

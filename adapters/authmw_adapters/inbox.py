@@ -10,7 +10,7 @@ import re
 import threading
 from collections import deque
 from datetime import datetime
-from typing import ClassVar, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import attrs
 
@@ -50,7 +50,7 @@ class Inbox:
     Keeps the last `capacity` messages (at least 1), newest first. May be used from any thread.
     """
 
-    io: ClassVar[IO] = "instant"
+    io: IO = "instant"
 
     def __init__(self, *, capacity: int = 1000, clock: Clock | None = None) -> None:
         if capacity < 1:

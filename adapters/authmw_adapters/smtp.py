@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
 
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 Security: TypeAlias = Literal["starttls", "tls", "none"]
 
 _PORTS: dict[Security, int] = {"starttls": 587, "tls": 465, "none": 25}
+_LATE = "The mail server did not answer in time."
 _READY = 220
 _OK = 250
 _WILL_FORWARD = 251
-_TEMPORARY = range(400, 500)
+_PERMANENT = range(500, 600)
 
 
 class SMTPEmailSender:
@@ -45,7 +46,7 @@ class SMTPEmailSender:
     `authmw.errors.Misconfigured` for settings that cannot work or are not safe. May be used from any thread.
     """
 
-    io: ClassVar[IO] = "blocking"
+    io: IO = "blocking"
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class SMTPEmailSender:
     async def send(self, message: EmailMessage) -> None:
         """Hand the message to the server. Raises SendingFailed; returning means that the server took it.
 
-        Retryable: unreachable, time-out, lost connection, any 4xx reply. Not retryable: any other refusal, a
+        Retryable: unreachable, time-out, lost connection, any reply but 5xx. Not retryable: a 5xx reply, a
         certificate that does not verify, no STARTTLS.
         """
         composed = compose(message, self._sender)
@@ -123,21 +124,22 @@ class SMTPEmailSender:
                 self._hand_over(client, composed)
         except _RefusedByServerError as answer:
             failure = SendingFailed(
-                f"The mail server refused {answer.what} ({answer.code}).", retryable=answer.code in _TEMPORARY
+                f"The mail server refused {answer.what} ({answer.code}).", retryable=answer.code not in _PERMANENT
             )
         except ssl.SSLCertVerificationError:
             failure = SendingFailed("The mail server's certificate could not be verified.", retryable=False)
         except smtplib.SMTPResponseException as fault:
             failure = SendingFailed(
-                f"The mail server refused the message ({fault.smtp_code}).", retryable=fault.smtp_code in _TEMPORARY
+                f"The mail server refused the message ({fault.smtp_code}).", retryable=fault.smtp_code not in _PERMANENT
             )
         except smtplib.SMTPNotSupportedError:
             failure = SendingFailed("The mail server does not offer what is needed to sign in.", retryable=False)
         except (OSError, smtplib.SMTPException) as fault:
-            failure = _lost(fault, deadline)
+            failure = _lost(fault)
         else:
             return None
-        return failure
+        # A reply that our own cut broke off may read as anything.
+        return SendingFailed(_LATE, retryable=True) if deadline.passed else failure
 
     @contextmanager
     def _conversation(self, deadline: _Deadline) -> Generator[smtplib.SMTP]:
@@ -173,7 +175,7 @@ class SMTPEmailSender:
                 connection.close()
                 refused = fault
             else:
-                connection.settimeout(self._timeout)
+                connection.settimeout(self._timeout + 1)  # never before the deadline, which ends the conversation
                 return connection
         raise refused
 
@@ -184,8 +186,6 @@ class SMTPEmailSender:
         self._encrypt(client)
         # What the server said in clear, capabilities above all, counts no more (RFC 3207 section 4.2).
         client.ehlo_resp = client.helo_resp = None
-        client.esmtp_features = {}
-        client.does_esmtp = False
         client.ehlo_or_helo_if_needed()
 
     def _encrypt(self, client: smtplib.SMTP) -> None:
@@ -273,13 +273,13 @@ class _Deadline:
             timer.cancel()
 
 
-def _lost(fault: Exception, deadline: _Deadline) -> SendingFailed:
+def _lost(fault: Exception) -> SendingFailed:
     """What to say of a connection that broke for another reason than the server's word."""
     import smtplib
     import ssl
 
-    if deadline.passed or isinstance(fault, TimeoutError):
-        return SendingFailed("The mail server did not answer in time.", retryable=True)
+    if isinstance(fault, TimeoutError):
+        return SendingFailed(_LATE, retryable=True)
     if isinstance(fault, ssl.SSLError):
         return SendingFailed("The encrypted connection to the mail server failed.", retryable=True)
     if isinstance(fault, smtplib.SMTPServerDisconnected):

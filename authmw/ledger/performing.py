@@ -61,11 +61,13 @@ class Performer:
         token = begin(call)
         try:
             answer = await self._repeat(call, product, arguments)
-            for act in call.after:
-                await act()
         except StorageError:
             raise Refused("server_unavailable") from None
         finally:
+            # A refusal may follow a commit, and what the commit asks for is done all the same.
+            if call.committed:
+                for act in call.after:
+                    await act()
             end(token)
         await _send(call)
         return answer

@@ -141,7 +141,7 @@ class Wire:
             if body and line != b".\r\n":
                 line = b""
                 continue
-            answer = {b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n"}.get(line.strip(), b"250 fine\r\n")
+            answer = {b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n"}.get(line.strip().upper(), b"250 fine\r\n")
             connection.sendall(answer)
             body = answer.startswith(b"354")
             if answer.startswith(b"221"):
@@ -151,10 +151,10 @@ class Wire:
     @property
     def commands(self) -> list[bytes]:
         """The lines outside of the message."""
-        head, _, rest = bytes(self.received).partition(b"DATA\r\n")
-        return [*head.split(b"\r\n")[:-1], b"DATA", *rest.partition(b"\r\n.\r\n")[2].split(b"\r\n")[:-1]]
+        head, _, rest = bytes(self.received).partition(b"data\r\n")
+        return [*head.split(b"\r\n")[:-1], b"data", *rest.partition(b"\r\n.\r\n")[2].split(b"\r\n")[:-1]]
 
     @property
     def message(self) -> bytes:
         """The message as it went over the wire, dots stuffed."""
-        return bytes(self.received).partition(b"DATA\r\n")[2].partition(b"\r\n.\r\n")[0] + b"\r\n"
+        return bytes(self.received).partition(b"data\r\n")[2].partition(b"\r\n.\r\n")[0] + b"\r\n"

@@ -18,13 +18,13 @@ from typing import Any
 import attrs
 import pytest
 import trustme
+from authmw_adapters.smtp import SMTPEmailSender
 
 from authmw.clock import ticks
 from authmw.crypto.secret import Secret
 from authmw.drive import step
 from authmw.errors import Misconfigured, SendingFailed
 from authmw.ports import EmailMessage
-from authmw_adapters.smtp import SMTPEmailSender
 from tests.adapters.smtp_servers import LOOPBACK, Mailroom, Wire, mail_server, socket_server
 
 MESSAGE = EmailMessage(
@@ -163,7 +163,7 @@ def test_dots_are_stuffed_on_the_wire_and_the_message_ends_once() -> None:
 
     assert bytes(wire.received).count(b"\r\n.\r\n") == 1
     assert b"\r\n..\r\n" in wire.message
-    assert wire.commands.count(b"QUIT") == 1
+    assert wire.commands.count(b"quit") == 1
 
 
 def test_several_threads_send_at_once(plain_server: Mailroom) -> None:
@@ -201,8 +201,8 @@ def test_the_wire_shows_one_recipient_and_no_header_of_somebody_else() -> None:
     assert [line for line in wire.commands if not line.startswith(b"ehlo")] == [
         b"MAIL FROM:<auth@example.com>",
         b"RCPT TO:<ada@example.org>",
-        b"DATA",
-        b"QUIT",
+        b"data",
+        b"quit",
     ]
     assert sorted(names) == [
         b"Auto-Submitted",
@@ -365,7 +365,7 @@ def test_credentials_do_not_leave_when_the_server_does_not_offer_starttls(trust:
     with socket_server(wire.talk) as port:
         failure(port, security="starttls", context=trust, username="mailer", password="correct horse")
 
-    assert [line.split()[0] for line in wire.commands if line and line != b"DATA"] == [b"ehlo"]
+    assert [line.split()[0] for line in wire.commands if line and line != b"data"] == [b"ehlo"]
 
 
 def test_what_was_said_in_clear_behind_starttls_counts_no_more(
@@ -442,7 +442,7 @@ def test_a_server_without_sign_in_is_not_used_with_credentials(
         failed = failure(port, security="tls", context=trust, username="mailer", password="correct horse")
 
     assert not failed.retryable
-    assert b"DATA" not in bytes(wire.received)
+    assert b"data" not in bytes(wire.received)
 
 
 def with_credentials(context: ssl.SSLContext) -> Any:
@@ -458,7 +458,7 @@ def with_credentials(context: ssl.SSLContext) -> Any:
             proxy.append(server.__enter__())
             return proxy[0]
 
-        def __exit__(self, *fault: Any) -> None:
+        def __exit__(self, *fault: object) -> None:
             server.__exit__(*fault)
 
     return Entered()
@@ -628,6 +628,7 @@ def test_nothing_of_a_message_or_password_prints() -> None:
         {"from_address": "auth@example.com\r\nBcc: eve@example.net"},
         {"from_address": "auth@example.com, eve@example.net"},
         {"from_address": ""},
+        {"from_address": "=?utf-8?q?eve?=@example.com"},
         {"from_name": "Acme\r\nBcc: eve@example.net"},
         {"from_name": "Acme\x00"},
         {"from_name": "A" * 101},

@@ -84,7 +84,7 @@ def test_new_values_are_sealed_under_the_newest_key() -> None:
     assert unseal(LATER, "totp", "totp-1", SEALED) == PLAIN
 
 
-@pytest.mark.parametrize("garbage", [b"", b"\x02" + SEALED[1:], SEALED[:32]])
+@pytest.mark.parametrize("garbage", [b"", b"\x02" + SEALED[1:], SEALED[:32]], ids=["empty", "version", "cut"])
 def test_what_cannot_be_a_sealed_value_is_not_judged_for_resealing(garbage: bytes) -> None:
     with pytest.raises(SealBroken):
         needs_resealing(AFTER, garbage)

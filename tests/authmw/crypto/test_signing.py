@@ -7,11 +7,14 @@ import functools
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 import jwt
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import NameOID
@@ -81,6 +84,17 @@ def test_coordinates_and_numbers_have_the_length_the_standard_asks_for(algorithm
     assert lengths == ({"n": 342, "e": 4} if algorithm == "RS256" else {"x": 43, "y": 43})
 
 
+def test_a_coordinate_that_begins_with_nought_keeps_its_length() -> None:
+    numbers = range(1, 5_000)
+    found = next(
+        one for one in numbers if ec.derive_private_key(one, ec.SECP256R1()).public_key().public_numbers().x >> 248 == 0
+    )
+    private = ec.derive_private_key(found, ec.SECP256R1()).private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    assert len(str(SigningKey("k1", private, b"", "ES256").public_jwk()["x"])) == 43
+
+
 @ALGORITHMS
 def test_the_thumbprint_is_of_the_certificate_in_both_spellings(algorithm: Algorithm) -> None:
     key = key_of(algorithm)
@@ -137,18 +151,18 @@ def test_a_sealed_key_opens_again(algorithm: Algorithm) -> None:
         {"sealed": b""},
     ],
 )
-def test_a_sealed_key_does_not_open_beside_other_facts(change: dict[str, object]) -> None:
+def test_a_sealed_key_does_not_open_beside_other_facts(change: dict[str, Any]) -> None:
     key = key_of("RS256")
-    facts: dict[str, object] = {
+    facts: dict[str, Any] = {
         "kid": key.kid,
         "sealed": key.to_sealed(ROOTS, PROJECT),
         "certificate": key.certificate,
         "algorithm": "RS256",
         "purpose": "session",
     }
-    SigningKey.from_sealed(ROOTS, PROJECT, **facts)  # type: ignore[arg-type]  # the control: these facts open it
+    SigningKey.from_sealed(ROOTS, PROJECT, **facts)  # the control: these facts open it
     with pytest.raises(SealBroken):
-        SigningKey.from_sealed(ROOTS, PROJECT, **(facts | change))  # type: ignore[arg-type]  # one fact changed
+        SigningKey.from_sealed(ROOTS, PROJECT, **(facts | change))
 
 
 def test_a_sealed_key_does_not_open_in_another_project_or_under_other_roots() -> None:
@@ -162,7 +176,7 @@ def test_a_sealed_key_does_not_open_in_another_project_or_under_other_roots() ->
 @pytest.mark.parametrize(
     "change", [{"algorithm": "HS256"}, {"algorithm": "none"}, {"purpose": "webhook"}, {"kid": "../k"}]
 )
-def test_a_key_of_an_unknown_kind_is_not_made(change: dict[str, str]) -> None:
+def test_a_key_of_an_unknown_kind_is_not_made(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         attrs.evolve(key_of("ES256"), **change)
 

@@ -1,0 +1,103 @@
+"""`authmw dev`: the main job on an embedded default. Test environment, fixed credentials, SQLite, an inbox instead of a carrier."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import click
+import uvicorn
+from authmw_adapters.inbox import Inbox
+from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
+
+from authmw.auth import Auth
+from authmw.cli.demo import demo_app
+from authmw.redirects import RedirectType, RedirectURL
+from authmw.settings import Cookies, Settings
+
+PROJECT_ID = "project-test-11111111-1111-4111-8111-111111111111"
+SECRET = "secret-test-authmw-dev-is-for-this-machine-only"
+PUBLIC_TOKEN = "public-token-test-22222222-2222-4222-8222-222222222222"
+CONSUMER = frozenset(RedirectType) - {RedirectType.DISCOVERY}
+
+
+def dev_auth(database: Path, url: str, inbox: Inbox | None = None) -> Auth:
+    """The `Auth` of the demo over a SQLite file, reached at `url`."""
+    return Auth(
+        Settings(
+            project_id=PROJECT_ID,
+            secret=SECRET,
+            public_token=PUBLIC_TOKEN,
+            name="authmw demo",
+            public_url=url,
+            claim_roots=True,
+            cookies=Cookies(secure=False),
+            cors_origins=("http://localhost:3000",),
+            redirect_urls=(
+                RedirectURL(f"{url}/authenticate", CONSUMER, CONSUMER),
+                RedirectURL("http://localhost:3000", CONSUMER),
+                RedirectURL("http://localhost:3000/authenticate", CONSUMER),
+            ),
+        ),
+        storage=SQLiteStorage(database),
+        limiter=SQLiteLimiter(database),
+        email=inbox,
+    )
+
+
+def serve(host: str, port: int, database: Path, ready_file: Path | None) -> None:
+    """Serve the demo until it is interrupted."""
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError:
+        message = f"Port {port} of {host} is taken; try --port 0."
+        raise click.ClickException(message) from None
+    url = f"http://localhost:{listening.getsockname()[1]}"
+    inbox = Inbox()
+    auth = dev_auth(database, url, inbox)
+    auth.run(auth.keys.active())
+    listening.listen(128)
+    config = uvicorn.Config(demo_app(auth, inbox), log_level="warning", server_header=False)
+    _announce(url)
+    if ready_file is not None:
+        _write_ready(ready_file, url)
+    try:
+        uvicorn.Server(config).run([listening])
+    except KeyboardInterrupt:
+        click.echo("Stopped.")
+    finally:
+        auth.close()
+
+
+def _announce(url: str) -> None:
+    click.echo(f"""
+  authmw dev is ready:  {url}
+
+  project id    {PROJECT_ID}
+  secret        {SECRET}
+  public token  {PUBLIC_TOKEN}
+  inbox         {url}/dev/inbox
+
+  Try:
+    open {url} in a browser and sign in with any address
+    curl -u {PROJECT_ID}:{SECRET} {url}/v1/users -H 'content-type: application/json' -d '{{"email":"ada@example.org"}}'
+    python -c "import stytch; print(stytch.Client('{PROJECT_ID}', '{SECRET}', environment='{url}/').users.search())"
+""")
+
+
+def _write_ready(path: Path, url: str) -> None:
+    facts = {
+        "url": url,
+        "project_id": PROJECT_ID,
+        "secret": SECRET,
+        "public_token": PUBLIC_TOKEN,
+        "inbox_url": f"{url}/dev/inbox.json",
+        "pid": os.getpid(),
+    }
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(facts))
+    partial.replace(path)

@@ -1,0 +1,114 @@
+"""The vendor's own Python client, unchanged, against a running app."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import stytch
+import uvicorn
+from authmw_adapters.inbox import Inbox
+from stytch.core.response_base import StytchError
+
+from authmw.cli.demo import demo_app
+from authmw.cli.dev import PROJECT_ID, SECRET, dev_auth
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def client(tmp_path: Path, inbox: Inbox) -> Iterator[stytch.Client]:
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(16)
+    port = listening.getsockname()[1]
+    auth = dev_auth(tmp_path / "dev.sqlite3", f"http://localhost:{port}", inbox)
+    server = uvicorn.Server(uvicorn.Config(demo_app(auth, inbox), log_level="warning"))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    # The socket listens already, so the client's first request waits in its queue until the server takes it.
+    client = stytch.Client(PROJECT_ID, SECRET, environment=f"http://127.0.0.1:{port}/")
+    yield client
+    client.sync_client._session.close()
+    server.should_exit = True
+    thread.join()
+    auth.close()
+
+
+def error_type(error: pytest.ExceptionInfo[StytchError]) -> str:
+    return error.value.details.error_type
+
+
+def signed_in(client: stytch.Client, inbox: Inbox, address: str = "ada@example.org"):
+    client.magic_links.email.login_or_create(email=address)
+    token = inbox.entries()[0].links[0].split("token=")[-1]
+    return token, client.magic_links.authenticate(token, session_duration_minutes=60)
+
+
+def test_users_are_created_found_changed_and_deleted(client: stytch.Client) -> None:
+    created = client.users.create(email="ada@example.org", name={"first_name": "Ada"})
+    assert created.status_code == 200
+    assert client.users.get(created.user_id).name.first_name == "Ada"
+    with pytest.raises(StytchError) as refused:
+        client.users.create(email="ADA@example.org")
+    assert error_type(refused) == "duplicate_email"
+    updated = client.users.update(created.user_id, untrusted_metadata={"seen": True})
+    assert updated.user.untrusted_metadata == {"seen": True}
+    operand = {"filter_name": "email_addresses", "filter_value": ["ada@example.org"]}
+    found = client.users.search(query={"operator": "AND", "operands": [operand]})
+    assert [user.user_id for user in found.results] == [created.user_id]
+    assert client.users.delete(created.user_id).user_id == created.user_id
+    with pytest.raises(StytchError) as refused:
+        client.users.get(created.user_id)
+    assert error_type(refused) == "user_not_found"
+
+
+def test_a_link_from_the_inbox_authenticates_once(client: stytch.Client, inbox: Inbox) -> None:
+    token, answer = signed_in(client, inbox)
+    assert answer.user.emails[0].verified
+    with pytest.raises(StytchError) as refused:
+        client.magic_links.authenticate(token)
+    assert error_type(refused) == "unable_to_auth_magic_link"
+
+
+def test_a_code_from_the_inbox_authenticates(client: stytch.Client, inbox: Inbox) -> None:
+    sent = client.otps.email.login_or_create(email="bob@example.org")
+    answer = client.otps.authenticate(sent.email_id, inbox.entries()[0].code, session_duration_minutes=5)
+    assert answer.session is not None
+
+
+def test_sessions_are_proved_locally_and_remotely_and_ended(client: stytch.Client, inbox: Inbox) -> None:
+    _, answer = signed_in(client, inbox)
+    local = client.sessions.authenticate_jwt_local(answer.session_jwt)
+    assert local.session_id == answer.session.session_id
+    assert client.sessions.authenticate_jwt(answer.session_jwt).session.session_id == local.session_id
+    remote = client.sessions.authenticate(session_jwt=answer.session_jwt)
+    assert remote.session_token == answer.session_token
+    assert len(client.sessions.get_jwks(PROJECT_ID).keys) == 1
+    assert [one.session_id for one in client.sessions.get(answer.user_id).sessions] == [local.session_id]
+    assert client.sessions.revoke(session_id=local.session_id).status_code == 200
+    for named in ({"session_token": answer.session_token}, {"session_jwt": answer.session_jwt}):
+        with pytest.raises(StytchError) as refused:
+            client.sessions.authenticate(**named)
+        assert error_type(refused) == "session_not_found"
+
+
+async def ask_async(client: stytch.Client) -> str:
+    created = await client.users.create_async(email="eve@example.org")
+    address = (await client.users.get_async(created.user_id)).emails[0].email
+    await client.async_client.close()
+    return address
+
+
+def test_the_asynchronous_client_works_too(client: stytch.Client) -> None:
+    import asyncio
+
+    assert asyncio.run(ask_async(client)) == "eve@example.org"

@@ -1,0 +1,171 @@
+"""A project to tell stories about: an `Auth` behind a host, with a clock that the story sets and an inbox that it reads."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import attrs
+from authmw_adapters.inbox import Inbox
+from authmw_adapters.memory import MemoryLimiter, MemoryStorage
+from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from authmw import Auth, Cookies, Settings, current_session, require_fresh, require_mfa, require_session
+from authmw.hosts.asgi import AuthMiddleware
+from authmw.hosts.wsgi import AuthMiddleware as WSGIAuthMiddleware
+from authmw.testing import FixedClock
+
+PROJECT_ID = "project-test-00000000-0000-4000-8000-000000000000"
+SECRET = "secret-test-of-the-stories-0123456789abcdef"
+PUBLIC_TOKEN = "public-token-test-00000000-0000-4000-8000-000000000001"
+URL = "http://localhost:8000"
+
+
+@attrs.define(eq=False)
+class Answer:
+    """What came back, whichever host answered."""
+
+    status: int
+    json: Any
+    headers: list[tuple[str, str]]
+
+    def header(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key.lower() == name]
+
+
+@attrs.define(eq=False)
+class World:
+    """One project behind one host."""
+
+    auth: Auth
+    inbox: Inbox
+    clock: FixedClock
+    host: str
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.host == "asgi":
+            return self._asgi(method, path, body, named)
+        return self._wsgi(method, path, body, named)
+
+    def _asgi(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Answer:
+        client = TestClient(asgi_app(self.auth), base_url=URL, raise_server_exceptions=False)
+        content = {"content": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
+        answer = client.request(method, path, headers=headers, follow_redirects=False, **content)
+        return Answer(answer.status_code, _json(answer.content), list(answer.headers.multi_items()))
+
+    def _wsgi(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Answer:
+        from werkzeug.test import Client
+
+        client = Client(wsgi_app(self.auth), use_cookies=False)
+        content = {"data": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
+        answer = client.open(path, method=method, headers=headers, base_url=URL, **content)
+        return Answer(answer.status_code, _json(answer.data), list(answer.headers.items()))
+
+    def backend(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        pair = base64.b64encode(f"{PROJECT_ID}:{SECRET}".encode()).decode()
+        return self.send(method, path, body, authorization=f"Basic {pair}", **headers)
+
+    def browser(self, method: str, path: str, body: Any = None, *, token: str = PUBLIC_TOKEN, **headers: str) -> Answer:
+        pair = base64.b64encode(f"{PUBLIC_TOKEN}:{token}".encode()).decode()
+        return self.send(method, path, body, authorization=f"Basic {pair}", **headers)
+
+    def token(self) -> str:
+        """The token of the newest link in the inbox."""
+        return self.inbox.entries()[0].links[0].split("token=")[-1]
+
+    def code(self) -> str:
+        """The newest code in the inbox."""
+        code = self.inbox.entries()[0].code
+        assert code is not None
+        return code
+
+    def sign_in(self, address: str = "ada@example.org", minutes: int = 60, **more: Any) -> Any:
+        """Sign somebody in by a link; the answer's body."""
+        self.clock.advance(seconds=2)
+        assert self.backend("POST", "/v1/magic_links/email/login_or_create", {"email": address}).status == 200
+        body = {"token": self.token(), "session_duration_minutes": minutes, **more}
+        answer = self.backend("POST", "/v1/magic_links/authenticate", body)
+        assert answer.status == 200
+        return answer.json
+
+    def visit(self, path: str, *cookies: str, **headers: str) -> Answer:
+        return self.send("GET", path, cookie="; ".join(cookies), **headers)
+
+
+def _json(content: bytes) -> Any:
+    import json
+
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def make_world(folder: Path, host: str, **settings: Any) -> World:
+    inbox, clock = Inbox(), FixedClock()
+    storage = MemoryStorage() if host == "asgi" else SQLiteStorage(folder / "world.sqlite3")
+    limiter = MemoryLimiter() if host == "asgi" else SQLiteLimiter(folder / "world.sqlite3")
+    chosen: dict[str, Any] = {"claim_roots": True, "cookies": Cookies(secure=False), **settings}
+    auth = Auth(
+        Settings(project_id=PROJECT_ID, secret=SECRET, public_token=PUBLIC_TOKEN, **chosen),
+        storage=storage,
+        limiter=limiter,
+        email=inbox,
+        clock=clock,
+    )
+    return World(auth, inbox, clock, host)
+
+
+@require_session
+def _who() -> dict[str, str]:
+    return {"user_id": current_session().user_id}
+
+
+def asgi_app(auth: Auth) -> Starlette:
+    @require_session
+    async def who(request: Request) -> JSONResponse:
+        return JSONResponse(_who())
+
+    @require_mfa
+    async def mfa(request: Request) -> JSONResponse:
+        return JSONResponse(_who())
+
+    @require_fresh(minutes=5)
+    async def fresh(request: Request) -> JSONResponse:
+        return JSONResponse(_who())
+
+    async def public(request: Request) -> JSONResponse:
+        return JSONResponse({"public": True})
+
+    routes = [Route("/who", who), Route("/mfa", mfa), Route("/fresh", fresh), Route("/v1/public-of-the-host", public)]
+    return Starlette(routes=routes, middleware=[Middleware(AuthMiddleware, auth=auth)])
+
+
+def wsgi_app(auth: Auth) -> Any:
+    import json
+
+    guarded = {
+        "/who": require_session(_who),
+        "/mfa": require_mfa(_who),
+        "/fresh": require_fresh(minutes=5)(_who),
+        "/v1/public-of-the-host": lambda: {"public": True},
+    }
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        view = guarded.get(environ["PATH_INFO"])
+        if view is None:
+            start_response("404 Not Found", [("Content-Type", "application/json")])
+            return [b"{}"]
+        body = json.dumps(view()).encode()
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [body]
+
+    return WSGIAuthMiddleware(app, auth)
