@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from authmw_adapters.inbox import Inbox
-from authmw_adapters.memory import MemoryLimiter, MemoryStorage
-from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -21,6 +18,9 @@ from authmw import Auth, Cookies, Settings, current_session, require_fresh, requ
 from authmw.hosts.asgi import AuthMiddleware
 from authmw.hosts.wsgi import AuthMiddleware as WSGIAuthMiddleware
 from authmw.testing import FixedClock
+from authmw_adapters.inbox import Inbox
+from authmw_adapters.memory import MemoryLimiter, MemoryStorage
+from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
 
 PROJECT_ID = "project-test-00000000-0000-4000-8000-000000000000"
 SECRET = "secret-test-of-the-stories-0123456789abcdef"

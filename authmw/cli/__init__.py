@@ -42,10 +42,9 @@ def dev(host: str, port: int, database: Path, ready_file: Path | None) -> None:
 @DATABASE
 def migrate(database: Path) -> None:
     """Bring the tables of a SQLite file to this version."""
-    from authmw_adapters.sqlite import SQLiteStorage
-
     from authmw.auth import KINDS
     from authmw.drive import step
+    from authmw_adapters.sqlite import SQLiteStorage
 
     step(SQLiteStorage(database).prepare(KINDS))
     click.echo(f"{database} is up to date.")

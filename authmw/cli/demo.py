@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from authmw_adapters.inbox import Inbox
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -21,6 +20,7 @@ from authmw.hosts.asgi import AuthMiddleware
 from authmw.hosts.visits import SIGNED_OUT
 from authmw.http.bodies import parse_form
 from authmw.redirects import safe_next
+from authmw_adapters.inbox import Inbox
 
 MINUTES = 60 * 24
 _HEADERS = {

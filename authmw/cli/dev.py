@@ -9,13 +9,13 @@ from pathlib import Path
 
 import click
 import uvicorn
-from authmw_adapters.inbox import Inbox
-from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
 
 from authmw.auth import Auth
 from authmw.cli.demo import demo_app
 from authmw.redirects import RedirectType, RedirectURL
 from authmw.settings import Cookies, Settings
+from authmw_adapters.inbox import Inbox
+from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
 
 PROJECT_ID = "project-test-11111111-1111-4111-8111-111111111111"
 SECRET = "secret-test-authmw-dev-is-for-this-machine-only"

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import attrs
 import pytest
-from authmw_adapters.console import ConsoleEmailSender
 
 from authmw.drive import step
 from authmw.ports import EmailMessage, EmailSender
+from authmw_adapters.console import ConsoleEmailSender
 
 MESSAGE = EmailMessage(
     to="ada@example.org",

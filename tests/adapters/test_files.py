@@ -10,11 +10,11 @@ from pathlib import Path
 
 import attrs
 import pytest
-from authmw_adapters.files import FileEmailSender
 
 from authmw.drive import step
 from authmw.errors import Misconfigured, SendingFailed
 from authmw.ports import EmailMessage, EmailSender
+from authmw_adapters.files import FileEmailSender
 
 MESSAGE = EmailMessage(
     to="ada@example.org",

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import attrs
 import pytest
-from authmw_adapters.inbox import Inbox, InboxEntry
 
 from authmw.drive import step
 from authmw.ports import EmailMessage, EmailSender, PhoneMessage, SMSSender, WhatsAppSender
+from authmw_adapters.inbox import Inbox, InboxEntry
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 EMAIL = EmailMessage(

@@ -18,13 +18,13 @@ from typing import Any
 import attrs
 import pytest
 import trustme
-from authmw_adapters.smtp import SMTPEmailSender
 
 from authmw.clock import ticks
 from authmw.crypto.secret import Secret
 from authmw.drive import step
 from authmw.errors import Misconfigured, SendingFailed
 from authmw.ports import EmailMessage
+from authmw_adapters.smtp import SMTPEmailSender
 from tests.adapters.smtp_servers import LOOPBACK, Mailroom, Wire, mail_server, socket_server
 
 MESSAGE = EmailMessage(

@@ -9,12 +9,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from authmw_adapters.memory import MemoryStorage
-from authmw_adapters.sqlite import SQLiteStorage
 
 from authmw.errors import StorageError
 from authmw.storage import And, Insert, Storage
 from authmw.testing.contracts import Other, StorageContract, Thing, run, spend
+from authmw_adapters.memory import MemoryStorage
+from authmw_adapters.sqlite import SQLiteStorage
 
 
 class TestMemory(StorageContract):

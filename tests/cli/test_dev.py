@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from authmw_adapters.inbox import Inbox
 from starlette.testclient import TestClient
 
 from authmw.cli.demo import demo_app
 from authmw.cli.dev import dev_auth
+from authmw_adapters.inbox import Inbox
 
 URL = "http://localhost:8000"
 FORM = {"origin": URL}

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import stytch
 import uvicorn
-from authmw_adapters.inbox import Inbox
 from stytch.core.response_base import StytchError
 
 from authmw.cli.demo import demo_app
 from authmw.cli.dev import PROJECT_ID, SECRET, dev_auth
+from authmw_adapters.inbox import Inbox
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
