@@ -7,7 +7,7 @@ export UV_SYSTEM_CERTS = 1
 demo: .venv/ready
 	$(BIN)/authmw dev
 
-test: .venv/ready
+test: .venv/ready .venv/js-ready
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: .venv/ready
@@ -20,10 +20,12 @@ check: .venv/ready
 bench: .venv/ready
 	$(BIN)/python -m benchmarks
 
-coverage: .venv/ready
+coverage: .venv/ready .venv/js-ready
 	$(BIN)/python -m coverage run -m pytest -n auto --dist loadgroup
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report --skip-covered
+	$(BIN)/python -m coverage report --skip-covered --fail-under=100 \
+	  --include='authmw/**/rules.py,authmw/signin/*,authmw/crypto/*,authmw/guard/*'
 
 .venv/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "authmw needs Python 3.11 or newer; try: make PYTHON=python3.13")'
@@ -36,9 +38,15 @@ coverage: .venv/ready
 	  || $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-lock:
+# The vendor's clients for Node and browsers. Without them their tests skip and say so; CI must have them.
+.venv/js-ready: tests/js/package-lock.json | .venv/ready
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --prefix tests/js --ignore-scripts --no-audit --no-fund \
+	  --loglevel=error --fetch-retries=1 && touch $@ || test -z "$$CI"
+
+lock: .venv/ready
 	$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-annotate --no-header \
 	  --python-version 3.11 --all-extras --group dev pyproject.toml --output-file requirements.txt
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix tests/js --package-lock-only --ignore-scripts --no-audit --no-fund
 
 clean:
-	rm -rf .venv
+	rm -rf .venv tests/js/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

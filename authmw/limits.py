@@ -6,25 +6,38 @@ Law: a take charges all its limits or none, before whatever it guards is compare
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Literal, Protocol, TypeAlias
 
 import attrs
 
 from authmw.errors import AuthError
+
+Count: TypeAlias = int
+"""What a store keeps of a limit: of one that refills, the nanosecond at which it is full again; of one that does not, how many were taken."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @attrs.frozen
 class Limit:
     """So many (`burst`) at once, refilled evenly over `per`; with `per=None` it never refills and only `reset` clears it.
 
-    `key` names what is counted; its parts never reach a store in clear.
+    `key` names what is counted; its parts never reach a store in clear. Raises ValueError for a burst below 1, or one too large to be counted exactly.
     """
 
     name: str
     key: tuple[str, ...] = attrs.field(repr=False)
     burst: int
     per: timedelta | None
+
+    def __attrs_post_init__(self) -> None:
+        # Beyond the square root the rounding of `interval` would add up to one more within a burst.
+        if self.burst < 1 or (self.per is not None and self.burst**2 >= self.per // _MICROSECOND * 1000):
+            message = f"The limit {self.name} cannot be counted."
+            raise ValueError(message)
 
     @property
     def digest(self) -> str:
@@ -42,32 +55,77 @@ class LimitReached(AuthError):
         self.retry_after = retry_after
 
 
-def take_one(limit: Limit, state: float, now: float) -> float:
-    """The new state of a limit after one more. LimitReached if there is no room.
+def nanoseconds(time: datetime) -> int:
+    """A time as nanoseconds since 1970. TypeError for a naive one."""
+    return (time - _EPOCH) // _MICROSECOND * 1000
 
-    The state is the theoretical arrival time of the generic cell rate algorithm (ITU-T I.371) in seconds, or how many were taken of a limit that never
-    refills.
+
+def take_one(limit: Limit, count: Count, now: int) -> Count:
+    """The count of a limit after one more at `now` (nanoseconds). LimitReached if there is no room.
+
+    The generic cell rate algorithm (ITU-T I.371, virtual scheduling) in integers: a float of today's date is too coarse to count a burst exactly.
     """
     if limit.per is None:
-        if state >= limit.burst:
+        if count >= limit.burst:
             raise LimitReached(limit.name, None)
-        return state + 1
-    interval = limit.per.total_seconds() / limit.burst
-    earliest = max(state, now) + interval - limit.per.total_seconds()
-    if earliest > now + 1e-9:
-        raise LimitReached(limit.name, earliest - now)
-    return max(state, now) + interval
+        return count + 1
+    whole = limit.per // _MICROSECOND * 1000
+    full_again = max(count, now) + whole // limit.burst
+    if full_again - whole > now:
+        raise LimitReached(limit.name, (full_again - whole - now) / 1e9)
+    return full_again
+
+
+def take_all(counts: Mapping[Limit, Count], now: int) -> dict[Limit, Count]:
+    """The counts of several limits after one more of each. LimitReached with the longest wait if there is no room in one of them."""
+    after: dict[Limit, Count] = {}
+    reached: list[LimitReached] = []
+    for limit, count in counts.items():
+        try:
+            after[limit] = take_one(limit, count, now)
+        except LimitReached as full:
+            reached.append(full)
+    if reached:
+        raise max(reached, key=_wait)
+    return after
+
+
+def _wait(reached: LimitReached) -> float:
+    return float("inf") if reached.retry_after is None else reached.retry_after
+
+
+def remaining(limit: Limit, count: Count, now: int) -> int:
+    """How many could be taken at `now`."""
+    if limit.per is None:
+        return max(0, limit.burst - count)
+    whole = limit.per // _MICROSECOND * 1000
+    return min(limit.burst, max(0, (whole - max(0, count - now)) // (whole // limit.burst)))
 
 
 class RateLimiter(Protocol):
     """Counts, atomically and for all processes that share the store."""
 
-    io: Literal["instant", "blocking", "async"]
+    @property
+    def io(self) -> Literal["instant", "blocking", "async"]:
+        """How the methods wait; as `Storage.io`."""
+        ...
+
+    async def prepare(self) -> None:
+        """Make ready to count; idempotent. An adapter that was not prepared makes ready at its first use."""
+        ...
 
     async def take(self, *limits: Limit, now: datetime) -> None:
-        """Charge every limit once, or none: LimitReached with the longest wait."""
+        """Charge every limit once, or none: LimitReached with the longest wait. StorageError if it cannot count; then nothing may go on."""
+        ...
+
+    async def peek(self, limit: Limit, now: datetime) -> int:
+        """How many could be taken now, which may be another number when they are."""
         ...
 
     async def reset(self, *limits: Limit) -> None:
         """Forget what was counted for these."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections; the next call opens them again."""
         ...

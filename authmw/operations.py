@@ -89,6 +89,14 @@ class Visit:
 
     caller: Caller = PROJECT
     kept: Any = attrs.field(default=None, repr=False)
+    describe: Callable[[], Caller] | None = attrs.field(default=None, repr=False)
+    """Says who calls from a host's own view; asked only when an operation is called there."""
+
+    def who(self) -> Caller:
+        """Who calls."""
+        if self.describe is not None and self.caller is PROJECT:
+            self.caller = self.describe()
+        return self.caller
 
 
 visit: ContextVar[Visit | None] = ContextVar("authmw_visit", default=None)

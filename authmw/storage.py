@@ -45,8 +45,12 @@ class Index:
     refusal: str | None = None
 
     def of(self, record: Record) -> frozenset[Value]:
-        """The values this index holds of a record."""
-        return frozenset(self.values(record))
+        """The values this index holds of a record. Raises StorageError for one without a text."""
+        values = frozenset(self.values(record))
+        if () in values:
+            message = f"The index {self.name} was given a value without a text."
+            raise StorageError(message)
+        return values
 
 
 def by_field(name: str, *fields: str, unique: bool = False, refusal: str | None = None) -> Index:
@@ -319,7 +323,7 @@ class Storage(Protocol):
         """All of the writes or none.
 
         Uniqueness is judged on the state after all of them, so a value may move between two records. Each key is named at most once. Raises Conflict, Duplicate,
-        OutcomeUnknown, or StorageError (also for more than MAX_WRITES writes or MAX_INDEX_VALUES changed index values).
+        OutcomeUnknown, or StorageError (also for more than MAX_WRITES writes or MAX_INDEX_VALUES changed index values, and for what `authmw.storable` refuses).
         """
         ...
 

@@ -1,6 +1,6 @@
-"""A plugin: one real Chromium per worker.
+"""A plugin: a real Chromium.
 
-Law: a browser test is marked `browser`; all of them run on one worker, and each makes its own context.
+Law: a browser test is marked `browser` and stands in a module of such tests; all of them run on one worker, and each makes its own context.
 """
 
 from __future__ import annotations
@@ -32,9 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.server("chromium"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(machine: Machine) -> Iterator[Browser]:
-    """The running browser; `chromium.new_context()` gives a test its own cookies."""
+    """The running browser; `chromium.new_context()` gives a test its own cookies.
+
+    It ends with its module: while it lives, Playwright's own event loop counts as running in this thread, where other tests start theirs.
+    """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=machine.server("chromium").where, chromium_sandbox=os.getuid() != 0, args=list(QUIET)

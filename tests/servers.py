@@ -13,8 +13,10 @@ import pwd
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ import pytest
 from tests import handshakes, network
 
 START_SECONDS = 30.0
+NODE_PACKAGES = Path(__file__).parent / "js" / "node_modules"
 PORTS = {"postgresql": 5432, "mariadb": 3306, "redis": 6379}
 PACKAGES = {
     "postgresql": "postgresql",
@@ -71,7 +74,7 @@ class Machine:
     def server(self, name: str) -> Server:
         """The server of this name, sought when first asked for."""
         if name not in self.found:
-            self.found[name] = find_chromium() if name == "chromium" else self._seek(name)
+            self.found[name] = PROGRAMS[name]() if name in PROGRAMS else self._seek(name)
         return self.found[name]
 
     def _seek(self, name: str) -> Server:
@@ -162,7 +165,18 @@ def find_chromium() -> Server:
     return Server("chromium", None, f"not installed; apt-get install {PACKAGES['chromium']}")
 
 
-NAMES = (*PORTS, "chromium")
+def find_node() -> Server:
+    """The environment's own Node, with the packages of `tests/js`."""
+    path = Path(sys.executable).with_name("node")
+    if not path.exists():
+        return Server("node", None, "the environment has no Node; make .venv/ready")
+    if not NODE_PACKAGES.is_dir():
+        return Server("node", None, "the packages of tests/js are not installed; make .venv/js-ready")
+    return Server("node", str(path), "is the environment's, with the packages of tests/js")
+
+
+PROGRAMS: dict[str, Callable[[], Server]] = {"chromium": find_chromium, "node": find_node}
+NAMES = (*PORTS, *PROGRAMS)
 MACHINE = pytest.StashKey[Machine]()
 
 

@@ -6,20 +6,20 @@ Records are kept as bytes and decoded at each read, so nobody can change what is
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from itertools import islice
+from operator import itemgetter
+from typing import TypeAlias, TypeVar
 
 import attrs
 
 from authmw.errors import Conflict, Duplicate, StorageError
-from authmw.limits import Limit, LimitReached, take_one
+from authmw.storable import check_changed_values, check_commit
 from authmw.storage import (
     IO,
     KEY,
-    MAX_INDEX_VALUES,
-    MAX_WRITES,
     And,
     Between,
     Check,
@@ -43,9 +43,14 @@ from authmw.storage import (
     expiry_of,
     key_of,
 )
+from authmw_adapters.memory_limits import MemoryLimiter
+
+__all__ = ["MemoryLimiter", "MemoryStorage"]
 
 R = TypeVar("R", bound=Record)
 _KEPT_AFTER_EXPIRY = timedelta(days=1)
+_Entry: TypeAlias = tuple[Value, str]
+_value = itemgetter(0)
 
 
 class _Row:
@@ -68,11 +73,11 @@ class _Table:
         self.kind = kind
         self.description = description(kind)
         self.rows: dict[str, _Row] = {}
-        self.sorted: dict[str, list[tuple[Value, str]]] = {index.name: [] for index in self.description.indexes}
+        self.sorted: dict[str, list[_Entry]] = {index.name: [] for index in self.description.indexes}
         self.unique: dict[str, dict[Value, str]] = {
             index.name: {} for index in self.description.indexes if index.unique
         }
-        self.keys: list[tuple[Value, str]] = []
+        self.keys: list[_Entry] = []
 
     def remove(self, key: str) -> None:
         row = self.rows.pop(key)
@@ -92,14 +97,73 @@ class _Table:
                 if name in self.unique:
                     self.unique[name][value] = key
 
-    def entries(self, index: str) -> list[tuple[Value, str]]:
+    def entries(self, index: str) -> list[_Entry]:
         if index == KEY:
             return self.keys
         self.description.index(index)
         return self.sorted[index]
 
+    def ordered(self, where: Filter, order: Order, after: Cursor | None) -> Iterator[_Entry]:
+        """What a filter holds for, in order, from behind the cursor."""
+        wanted = self.matching(where)
+        entries = self.entries(order.index)
+        if wanted is not None and len(wanted) < len(entries) // 8:
+            entries = sorted((self.place(key, order.index), key) for key in wanted)
+            wanted = None
+        place = (after.value, after.key) if after else None
+        if order.descending:
+            numbers = range((len(entries) if place is None else bisect_left(entries, place)) - 1, -1, -1)
+        else:
+            numbers = range(0 if place is None else bisect_right(entries, place), len(entries))
+        return (entries[number] for number in numbers if wanted is None or entries[number][1] in wanted)
 
-def _discard(entries: list[tuple[Value, str]], entry: tuple[Value, str]) -> None:
+    def place(self, key: str, index: str) -> Value:
+        """The one value of a record in an index that orders."""
+        return (key,) if index == KEY else next(iter(self.rows[key].values[index]))
+
+    def matching(self, where: Filter) -> set[str] | None:
+        """The keys of the records that a filter holds for; None means all of them."""
+        match where:
+            case And(parts):
+                sets = [found for found in map(self.matching, parts) if found is not None]
+                return set[str].intersection(*sets) if sets else None
+            case Or(parts):
+                sets = [found for found in map(self.matching, parts) if found is not None]
+                return set[str]().union(*sets) if len(sets) == len(parts) else None
+            case Equals(index, value):
+                return self.between(index, value, value)
+            case OneOf(index, values):
+                self.entries(index)
+                return set[str]().union(*(self.between(index, value, value) for value in values))
+            case Between(index, low, high):
+                return self.between(index, low, high)
+            case StartsWith(index, prefix):
+                return self.starting(index, prefix)
+
+    def between(self, index: str, low: Value | None, high: Value | None) -> set[str]:
+        """The keys with a value from `low` to `high`."""
+        entries = self.entries(index)
+        start = 0 if low is None else bisect_left(entries, low, key=_value)
+        end = len(entries) if high is None else bisect_right(entries, high, key=_value)
+        return {key for _, key in entries[start:end]}
+
+    def starting(self, index: str, prefix: Value) -> set[str]:
+        """The keys with a value as long as `prefix` that begins with it."""
+        found: set[str] = set()
+        entries = self.entries(index)
+        last = len(prefix) - 1
+        if not prefix:
+            return found
+        for number in range(bisect_left(entries, prefix, key=_value), len(entries)):
+            value, key = entries[number]
+            if value[:last] != prefix[:last] or not value[last].startswith(prefix[last]):
+                break
+            if len(value) == len(prefix):
+                found.add(key)
+        return found
+
+
+def _discard(entries: list[_Entry], entry: _Entry) -> None:
     place = bisect_left(entries, entry)
     if place < len(entries) and entries[place] == entry:
         del entries[place]
@@ -149,17 +213,7 @@ class MemoryStorage:
             if order.index != KEY and not table.description.index(order.index).single:
                 message = f"{order.index} cannot order {table.description.kind}."
                 raise StorageError(message)
-            wanted = self._matching(table, where)
-            entries: Iterable[tuple[Value, str]] = table.entries(order.index)
-            if order.descending:
-                entries = reversed(list(entries))
-            found: list[tuple[Value, str]] = []
-            for value, key in entries:
-                if key not in wanted or (after is not None and not _behind((value, key), after, order.descending)):
-                    continue
-                found.append((value, key))
-                if len(found) > limit:
-                    break
+            found = list(islice(table.ordered(where, order, after), limit + 1))
             rows = [table.rows[key] for _, key in found[:limit]]
         last = found[limit - 1] if len(found) > limit else None
         cursor = Cursor(last[0], last[1]) if last else None
@@ -168,12 +222,13 @@ class MemoryStorage:
     async def count(self, kind: type[R], where: Filter, *, at_most: int) -> int:
         """How many records the filter holds for, up to `at_most`."""
         with self._lock:
-            return min(at_most, len(self._matching(self._table(kind), where)))
+            table = self._table(kind)
+            matching = table.matching(where)
+            return min(at_most, len(table.rows if matching is None else matching))
 
     async def commit(self, *writes: Write) -> None:
         """All of the writes or none."""
-        if len(writes) > MAX_WRITES or len({(type(w.record), key_of(w.record)) for w in writes}) < len(writes):
-            raise StorageError("A commit names at most 20 records, each once.")
+        check_commit(writes)
         with self._lock:
             after = [self._judged(write) for write in writes]
             self._bounded(writes, after)
@@ -228,8 +283,7 @@ class MemoryStorage:
                 before = old.values[index.name] if old else frozenset[Value]()
                 behind = row.values[index.name] if row else frozenset[Value]()
                 changed += len(before ^ behind)
-        if changed > MAX_INDEX_VALUES:
-            raise StorageError("A commit changes at most 60 index values.")
+        check_changed_values(changed)
 
     def _unique(self, writes: Sequence[Write], after: Sequence[_Row | None]) -> None:
         """Judge uniqueness on the state after all writes."""
@@ -247,82 +301,3 @@ class MemoryStorage:
                     if stays or (kind, name, value) in coming:
                         raise Duplicate(table.description.kind, name)
                     coming[kind, name, value] = key_of(write.record)
-
-    def _matching(self, table: _Table, where: Filter) -> set[str]:
-        match where:
-            case And(parts):
-                found = set(table.rows)
-                for part in parts:
-                    found &= self._matching(table, part)
-                return found
-            case Or(parts):
-                return set[str]().union(*(self._matching(table, part) for part in parts))
-            case Equals(index, value):
-                return {key for held, key in table.entries(index) if held == value}
-            case OneOf(index, values):
-                return {key for held, key in table.entries(index) if held in values}
-            case Between(index, low, high):
-                return {
-                    key
-                    for held, key in table.entries(index)
-                    if (low is None or held >= low) and (high is None or held <= high)
-                }
-            case StartsWith(index, prefix):
-                return {
-                    key
-                    for held, key in table.entries(index)
-                    if len(held) == len(prefix) and held[:-1] == prefix[:-1] and held[-1].startswith(prefix[-1])
-                }
-
-
-def _behind(entry: tuple[Value, str], cursor: Cursor, descending: bool) -> bool:
-    place = (cursor.value, cursor.key)
-    return entry < place if descending else entry > place
-
-
-class MemoryLimiter:
-    """A `RateLimiter` for one process. Holds at most `maximum` counts; what is nearest to full again is let go first."""
-
-    io: IO = "instant"
-
-    def __init__(self, maximum: int = 100_000) -> None:
-        self._maximum = maximum
-        self._lock = threading.Lock()
-        self._states: dict[str, tuple[float, bool]] = {}
-
-    async def take(self, *limits: Limit, now: datetime) -> None:
-        """Charge every limit once, or none."""
-        moment = now.timestamp()
-        with self._lock:
-            after: dict[str, tuple[float, bool]] = {}
-            refused: list[LimitReached] = []
-            for limit in limits:
-                state = self._states.get(limit.digest, (0.0, limit.per is None))[0]
-                try:
-                    after[limit.digest] = (take_one(limit, state, moment), limit.per is None)
-                except LimitReached as reached:
-                    refused.append(reached)
-            if refused:
-                raise max(
-                    refused, key=lambda reached: float("inf") if reached.retry_after is None else reached.retry_after
-                )
-            self._states.update(after)
-            if len(self._states) > self._maximum:
-                self._let_go(moment)
-
-    async def reset(self, *limits: Limit) -> None:
-        """Forget what was counted."""
-        with self._lock:
-            for limit in limits:
-                self._states.pop(limit.digest, None)
-
-    def _let_go(self, now: float) -> None:
-        """Drop a tenth: first what is full again, then what will be soonest; a count that never refills goes last, the smallest first."""
-        ranked = sorted(self._states, key=lambda digest: _worth(self._states[digest], now))
-        for digest in ranked[: max(1, self._maximum // 10)]:
-            del self._states[digest]
-
-
-def _worth(state: tuple[float, bool], now: float) -> tuple[bool, float]:
-    value, forever = state
-    return (forever, value if forever else max(0.0, value - now))

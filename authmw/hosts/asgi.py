@@ -76,7 +76,8 @@ class AuthMiddleware:
             await self._auth.start()
             found = await drive.operate(self._io, self._visitor.found(cookies, now))
         scope["authmw.session"] = found.session
-        here = Visit()
+        peer = scope["client"][0] if scope.get("client") else None
+        here = Visit(describe=lambda: self._visitor.caller(peer, _headers(scope)))
         seen_token = seen.set(Seen(found.session, now))
         visit_token = visit.set(here)
         outgoing = found

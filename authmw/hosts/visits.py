@@ -11,10 +11,11 @@ from starlette.responses import Response
 from authmw.auth import Auth
 from authmw.errors import Refused
 from authmw.guard.sessions import NOTHING, Found
+from authmw.http.addresses import client_ip
 from authmw.http.answers import error_answer, redirect_answer
 from authmw.http.cookies import DuplicateCookie, sole
 from authmw.http.sessions import cookie_headers, specs
-from authmw.operations import Visit
+from authmw.operations import Caller, Visit
 
 
 class Visitor:
@@ -62,6 +63,11 @@ class Visitor:
         if found.fresh_jwt is not None and found.session is not None:
             return cookie_headers(self._auth, found.fresh_token, found.fresh_jwt, found.session.expires_at)
         return []
+
+    def caller(self, peer: str | None, headers: Mapping[str, Sequence[str]]) -> Caller:
+        """The host's own code, on behalf of this visitor: where its operations come from."""
+        address = client_ip(peer, tuple(headers.get("x-forwarded-for", ())), self._auth.settings.trusted_proxies)
+        return Caller(ip_address=address, user_agent=",".join(headers.get("user-agent", ()))[:1024])
 
     def refusal(self, refused: Refused, method: str, path: str, headers: Mapping[str, Sequence[str]]) -> Response:
         """The answer to a guard's refusal: a navigation goes to sign-in and comes back, a call gets the error."""

@@ -62,7 +62,7 @@ class AuthMiddleware:
         if found is None:
             found = drive.run(self._io, self._visitor.found(cookies, now))
         environ["authmw.session"] = found.session
-        here = Visit()
+        here = Visit(describe=lambda: self._visitor.caller(environ.get("REMOTE_ADDR"), _headers(environ)))
         seen.set(Seen(found.session, now))
         visit.set(here)
         outgoing = found

@@ -36,7 +36,7 @@ class Performer:
         call = Call(
             id=f"request-id-{core.settings.environment}-{tokens.uuid4()}",
             now=core.clock.now(),
-            caller=here.caller if here else PROJECT,
+            caller=here.who() if here else PROJECT,
             operation=operation,
             storage=Remembering(core.storage),
             core=core,

@@ -48,6 +48,7 @@ def test_a_link_from_the_inbox_signs_in_after_one_click_and_once(browser: TestCl
     account = browser.post("/authenticate", data={"token": token}, headers=FORM)
     assert account.url.path == "/account"
     assert "ada@example.org" in account.text
+    assert "testclient" in account.text  # the device, as its browser calls itself
     assert browser.get("/api/me").status_code == 200
     again = browser.post("/authenticate", data={"token": token}, headers=FORM)
     assert again.status_code == 401

@@ -1,4 +1,4 @@
-"""The machinery behind tests that need real parts: servers answer, the browser draws, and nothing leaves the machine."""
+"""The machinery behind tests that need real parts: servers answer, and nothing leaves the machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import socket
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 
 from tests import handshakes, network
 from tests.servers import PORTS, Machine, commands_for
@@ -39,14 +38,6 @@ def test_servers_of_our_own_open_no_port(name: str, tmp_path: Path) -> None:
     commands = commands_for(name, tmp_path)
     if commands is not None:
         assert {"listen_addresses=", "--skip-networking", "0"} & set(commands[-1])
-
-
-@pytest.mark.browser
-def test_the_browser_draws_a_page(chromium: Browser) -> None:
-    with chromium.new_context() as context:
-        page = context.new_page()
-        page.set_content("<h1>Signed in</h1>")
-        assert page.get_by_role("heading").inner_text() == "Signed in"
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "169.254.169.254", "::ffff:192.0.2.1", "2001:db8::1"])

@@ -1,70 +1,116 @@
-"""Connections to one database file: checked out for a call, kept for the next, reopened after a fork."""
+"""Connections to one database file: checked out for a call, kept for the next, reopened after a fork.
+
+Law: a connection belongs to one call at a time, and whatever SQLite says no with leaves this room as a StorageError without its text.
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from authmw.errors import StorageError
 
+BUSY_SECONDS = 10
+"""How long a call waits for another process that writes, before it is a StorageError."""
+
 
 class Connections:
-    """A small pool. A connection belongs to one call at a time, so it may be used by any thread."""
+    """A small pool over one file, which is made with mode 0600 if it is missing. `synchronous` is SQLite's: FULL or NORMAL."""
 
     def __init__(self, path: str | Path, *, synchronous: str) -> None:
-        if str(path) == ":memory:":
+        if not str(path) or str(path).startswith((":memory:", "file:")):
             message = "A SQLite database in memory is another one for each connection; use authmw_adapters.memory."
             raise ValueError(message)
         self._path = Path(path)
         self._synchronous = synchronous
-        self._lock = threading.Lock()
-        self._free: list[sqlite3.Connection] = []
         self._inherited: list[sqlite3.Connection] = []
-        self._pid = os.getpid()
+        self._opened: set[sqlite3.Connection] = set()
+        self._begin()
+        _pools.add(self)
+
+    def _begin(self) -> None:
+        # SQLite forbids a child both to use and to close what it inherited, so it is only kept from being collected. Locks that other threads
+        # held are not released in a child, so it has one of its own.
+        self._lock = threading.Lock()
+        self._inherited.extend(self._opened)
+        self._opened = set()
+        self._free: list[sqlite3.Connection] = []
 
     @contextmanager
     def one(self) -> Generator[sqlite3.Connection]:
-        """A connection for one call. What SQLite refuses is a StorageError."""
-        try:
-            connection = self._take()
-        except sqlite3.Error:
-            raise StorageError("The database cannot be opened.") from None
+        """A connection for one call, rolled back at the end if a transaction is open. What SQLite refuses is a StorageError."""
+        connection = self._take()
         try:
             yield connection
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeEncodeError, OverflowError):
             raise StorageError("The database cannot do this now.") from None
         finally:
-            if connection.in_transaction:
-                connection.rollback()
-            with self._lock:
-                self._free.append(connection)
+            self._give_back(connection)
 
     def close(self) -> None:
         """Close what is not in use; the next call opens again."""
-        with self._lock:
-            while self._free:
-                self._free.pop().close()
+        while True:
+            with self._lock:
+                if not self._free:
+                    return
+                connection = self._free.pop()
+            self._discard(connection)
 
     def _take(self) -> sqlite3.Connection:
+        try:
+            return self._free.pop()
+        except IndexError:
+            return self._open()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.rollback()
+        except sqlite3.Error:
+            # What cannot even be rolled back is not used again; closing it rolls back.
+            self._discard(connection)
+        else:
+            self._free.append(connection)
+
+    def _discard(self, connection: sqlite3.Connection) -> None:
         with self._lock:
-            if self._pid != os.getpid():
-                # SQLite forbids a child both to use and to close what it inherited, so it is only kept from being collected.
-                self._inherited.extend(self._free)
-                self._free = []
-                self._pid = os.getpid()
-            if self._free:
-                return self._free.pop()
-        return self._open()
+            self._opened.discard(connection)
+        with suppress(sqlite3.Error):
+            connection.close()
 
     def _open(self) -> sqlite3.Connection:
-        if not self._path.exists():
-            self._path.touch(mode=0o600)
-        connection = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(f"PRAGMA synchronous={self._synchronous}")
-        connection.execute("PRAGMA foreign_keys=ON")
+        try:
+            # SQLite gives the files beside the database the mode of the database.
+            if not self._path.exists():
+                self._path.touch(mode=0o600)
+            connection = sqlite3.connect(
+                self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
+            )
+        except (sqlite3.Error, OSError):
+            raise StorageError("The database cannot be opened.") from None
+        with self._lock:
+            self._opened.add(connection)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA synchronous={self._synchronous}")
+            connection.execute("PRAGMA foreign_keys=ON")
+        except sqlite3.Error:
+            self._discard(connection)
+            raise StorageError("The database cannot be opened.") from None
         return connection
+
+
+_pools: weakref.WeakSet[Connections] = weakref.WeakSet()
+
+
+def _begin_all() -> None:
+    for pool in _pools:
+        pool._begin()
+
+
+os.register_at_fork(after_in_child=_begin_all)

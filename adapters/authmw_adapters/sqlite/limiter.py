@@ -2,60 +2,82 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import datetime
 from pathlib import Path
 
-from authmw.limits import Limit, LimitReached, take_one
+from authmw.limits import Limit, nanoseconds, remaining, take_all
 from authmw.storage import IO
 from authmw_adapters.sqlite.connections import Connections
 
+_TABLE = '"authmw_counts"'
+_MAKE = f"""CREATE TABLE IF NOT EXISTS {_TABLE} (
+    "digest" TEXT NOT NULL PRIMARY KEY, "count" INTEGER NOT NULL, "forever" INTEGER NOT NULL
+) WITHOUT ROWID"""
+_MAKE_INDEX = f'CREATE INDEX IF NOT EXISTS "authmw_counts_full" ON {_TABLE} ("count") WHERE NOT "forever"'
+_READ = f'SELECT "count" FROM {_TABLE} WHERE "digest" = ?'
+_WRITE = f'INSERT INTO {_TABLE} VALUES (?, ?, ?) ON CONFLICT ("digest") DO UPDATE SET "count" = excluded."count"'
+_SWEEP = f'DELETE FROM {_TABLE} WHERE "digest" IN (SELECT "digest" FROM {_TABLE} WHERE NOT "forever" AND "count" < ? LIMIT 100)'
+_TAKES_PER_SWEEP = 50
+
 
 class SQLiteLimiter:
-    """A `RateLimiter` in a SQLite file; it may be the file of the storage."""
+    """A `RateLimiter` in a SQLite file; it may be the file of the storage.
+
+    Counts that are full again are dropped as others are taken. Those of limits that never refill stay until they are reset.
+    """
 
     io: IO = "blocking"
 
     def __init__(self, path: str | Path) -> None:
         self._connections = Connections(path, synchronous="NORMAL")
+        self._prepared = False
+        self._takes = 0
+
+    async def prepare(self) -> None:
+        """Make the table if it is missing."""
         with self._connections.one() as connection:
-            connection.execute(
-                'CREATE TABLE IF NOT EXISTS "authmw_limits" ("digest" TEXT PRIMARY KEY, "state" REAL NOT NULL, '
-                '"forever" INTEGER NOT NULL) STRICT, WITHOUT ROWID'
-            )
+            self._prepare(connection)
 
     async def take(self, *limits: Limit, now: datetime) -> None:
         """Charge every limit once, or none."""
-        moment = now.timestamp()
+        moment = nanoseconds(now)
         with self._connections.one() as connection:
+            self._prepare(connection)
             connection.execute("BEGIN IMMEDIATE")
-            refused: list[LimitReached] = []
-            for limit in limits:
-                found = connection.execute('SELECT "state" FROM "authmw_limits" WHERE "digest" = ?', (limit.digest,))
-                row = found.fetchone()
-                try:
-                    state = take_one(limit, row[0] if row else 0.0, moment)
-                except LimitReached as reached:
-                    refused.append(reached)
-                    continue
-                connection.execute(
-                    'INSERT INTO "authmw_limits" VALUES (?, ?, ?) '
-                    'ON CONFLICT ("digest") DO UPDATE SET "state" = excluded."state"',
-                    (limit.digest, state, limit.per is None),
-                )
-            if refused:
-                connection.execute("ROLLBACK")
-                raise max(refused, key=_wait)
+            # A refusal leaves the transaction open, and what is open is rolled back.
+            after = take_all({limit: _count(connection, limit) for limit in limits}, moment)
+            connection.executemany(_WRITE, [(one.digest, count, one.per is None) for one, count in after.items()])
+            self._takes += 1
+            if self._takes % _TAKES_PER_SWEEP == 0:
+                connection.execute(_SWEEP, (moment,))
             connection.execute("COMMIT")
+
+    async def peek(self, limit: Limit, now: datetime) -> int:
+        """How many could be taken now."""
+        with self._connections.one() as connection:
+            self._prepare(connection)
+            return remaining(limit, _count(connection, limit), nanoseconds(now))
 
     async def reset(self, *limits: Limit) -> None:
         """Forget what was counted."""
         with self._connections.one() as connection:
-            connection.executemany('DELETE FROM "authmw_limits" WHERE "digest" = ?', [(one.digest,) for one in limits])
+            self._prepare(connection)
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(f'DELETE FROM {_TABLE} WHERE "digest" = ?', [(one.digest,) for one in limits])
+            connection.execute("COMMIT")
 
     async def close(self) -> None:
         """Close the connections that are not in use."""
         self._connections.close()
 
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        if not self._prepared:
+            connection.execute(_MAKE)
+            connection.execute(_MAKE_INDEX)
+            self._prepared = True
 
-def _wait(reached: LimitReached) -> float:
-    return float("inf") if reached.retry_after is None else reached.retry_after
+
+def _count(connection: sqlite3.Connection, limit: Limit) -> int:
+    row = connection.execute(_READ, (limit.digest,)).fetchone()
+    return row[0] if row else 0

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from authmw.errors import Conflict, Duplicate, StorageError
+from authmw.errors import Conflict, Duplicate, OutcomeUnknown, StorageError
+from authmw.storable import check_changed_values, check_commit, storable_text, storable_value
 from authmw.storage import (
     IO,
-    MAX_INDEX_VALUES,
-    MAX_WRITES,
+    KEY,
     Check,
     Cursor,
     Delete,
@@ -24,22 +24,25 @@ from authmw.storage import (
     Order,
     Page,
     Record,
-    Update,
     Value,
     Write,
     key_of,
     moment,
 )
 from authmw_adapters.sqlite.connections import Connections
+from authmw_adapters.sqlite.migrations import migrate
+from authmw_adapters.sqlite.queries import counting, paging
 from authmw_adapters.sqlite.tables import Table, checked_namespace, joined
 
 R = TypeVar("R", bound=Record)
-SCHEMA = 1
 _KEPT_AFTER_EXPIRY = timedelta(days=1)
 
 
 class SQLiteStorage:
-    """A `Storage` in a SQLite file, made with mode 0600 if it does not exist. `namespace` prefixes the tables; two namespaces never see each other."""
+    """A `Storage` in a SQLite file, made with mode 0600 if it does not exist. `namespace` prefixes the tables; two namespaces never see each other.
+
+    Raises ValueError for a namespace that is not a plain lower-case name and for a database in memory. Needs SQLite 3.37.
+    """
 
     io: IO = "blocking"
 
@@ -50,22 +53,18 @@ class SQLiteStorage:
 
     async def prepare(self, kinds: Sequence[type[Record]]) -> None:
         """Create what is missing, add columns and fill indexes that are new. StorageError if the file was written by a newer version."""
+        if sqlite3.sqlite_version_info < (3, 37):
+            raise StorageError("This Python has a SQLite older than 3.37.")
         with self._connections.one() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            versions = f"{self._prefix}authmw_schema"
-            connection.execute(f'CREATE TABLE IF NOT EXISTS "{versions}" ("version" INTEGER NOT NULL) STRICT')
-            held = connection.execute(f'SELECT max("version") FROM "{versions}"').fetchone()[0]
-            if held is not None and held > SCHEMA:
-                raise StorageError("This database was written by a newer version of authmw.")
-            for kind in kinds:
-                _migrate(connection, self._table(kind))
-            if held is None:
-                connection.execute(f'INSERT INTO "{versions}" VALUES (?)', (SCHEMA,))
+            migrate(connection, self._prefix, [self._table(kind) for kind in dict.fromkeys(kinds)])
             connection.execute("COMMIT")
 
     async def get(self, kind: type[R], key: str) -> R | None:
         """The record of this key."""
         table = self._table(kind)
+        if not storable_text(key):
+            return None
         with self._connections.one() as connection:
             row = connection.execute(table.get, (key,)).fetchone()
         return table.read(row) if row else None
@@ -73,8 +72,11 @@ class SQLiteStorage:
     async def find(self, kind: type[R], index: str, value: Value) -> R | None:
         """The record that holds this value in a unique index."""
         table = self._table(kind)
+        sql = table.find(index)
+        if not storable_value(value):
+            return None
         with self._connections.one() as connection:
-            row = connection.execute(table.find(index), (joined(value),)).fetchone()
+            row = connection.execute(sql, (joined(value),)).fetchone()
         return table.read(row) if row else None
 
     async def page(
@@ -84,44 +86,43 @@ class SQLiteStorage:
         if not 1 <= limit <= 1000:
             raise StorageError("A page holds 1 to 1000 records.")
         table = self._table(kind)
-        sql, values = table.page(table.where(where), order, after, limit)
+        # One more than asked shows whether there is another page.
+        sql, values = paging(table, where, order, after, limit + 1)
         with self._connections.one() as connection:
             rows = connection.execute(sql, values).fetchall()
-        records = [table.read(row) for row in rows[:limit]]
-        cursor = table.cursor(records[-1], order) if len(rows) > limit else None
-        return Page(tuple(records), cursor)
+        records = tuple(table.read(row) for row in rows[:limit])
+        return Page(records, _cursor(table, records[-1], order) if len(rows) > limit else None)
 
     async def count(self, kind: type[R], where: Filter, *, at_most: int) -> int:
         """How many records the filter holds for, up to `at_most`."""
-        table = self._table(kind)
-        sql, values = table.where(where)
-        counted = f'SELECT count(*) FROM (SELECT 1 FROM "{table.name}" WHERE {sql} LIMIT ?)'
+        sql, values = counting(self._table(kind), where, at_most)
         with self._connections.one() as connection:
-            found: int = connection.execute(counted, [*values, at_most]).fetchone()[0]
+            found: int = connection.execute(sql, values).fetchone()[0]
         return found
 
     async def commit(self, *writes: Write) -> None:
         """All of the writes or none."""
-        if len(writes) > MAX_WRITES or len({(type(one.record), key_of(one.record)) for one in writes}) < len(writes):
-            raise StorageError("A commit names at most 20 records, each once.")
+        check_commit(writes)
         with self._connections.one() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            olds = [self._judged(connection, write) for write in writes]
-            changes = [_Change(self._table(type(one.record)), one, old) for one, old in zip(writes, olds, strict=True)]
-            if sum(change.index_values() for change in changes) > MAX_INDEX_VALUES:
-                raise StorageError("A commit changes at most 60 index values.")
+            changes = [change for write in writes if (change := self._judged(connection, write))]
+            check_changed_values(sum(change.index_values() for change in changes))
             changes.sort(key=lambda change: (change.table.name, change.key))
             for step in (_Change.remove_values, _Change.write_row, _Change.add_values):
                 for change in changes:
                     step(change, connection)
-            connection.execute("COMMIT")
+            try:
+                connection.execute("COMMIT")
+            except sqlite3.Error:
+                # The file may hold it already: a failed sync says nothing about what a restart will find.
+                raise OutcomeUnknown("The database did not acknowledge a commit.") from None
 
     async def sweep(self, now: datetime, limit: int) -> int:
         """Drop what expired more than a day ago."""
         swept = 0
         over = moment(now - _KEPT_AFTER_EXPIRY)
         with self._connections.one() as connection:
-            for table in self._tables.values():
+            for table in list(self._tables.values()):
                 expires = table.description.expires
                 if expires is None or swept >= limit:
                     continue
@@ -140,19 +141,34 @@ class SQLiteStorage:
             table = self._tables[kind] = Table(kind, self._prefix)
         return cast("Table[R]", table)
 
-    def _judged(self, connection: sqlite3.Connection, write: Write) -> Record | None:
-        """The record as it stands. Conflict if the write does not apply to it."""
+    def _judged(self, connection: sqlite3.Connection, write: Write) -> _Change | None:
+        """What a write changes, None for a check that holds. Conflict if it does not apply to what is stored."""
         table = self._table(type(write.record))
-        row = connection.execute(table.get, (key_of(write.record),)).fetchone()
+        key = key_of(write.record)
+        if isinstance(write, Check):
+            row = connection.execute(table.version, (key,)).fetchone()
+            if row is None or row[0] != write.record.version:
+                raise _changed(table)
+            return None
+        row = connection.execute(table.get, (key,)).fetchone()
         old = table.read(row) if row else None
         if isinstance(write, Insert):
             if old is not None:
                 message = f"A record of {table.description.kind} has this key."
                 raise Conflict(message)
         elif old is None or old.version != write.record.version:
-            message = f"A record of {table.description.kind} has changed."
-            raise Conflict(message)
-        return old
+            raise _changed(table)
+        return _Change(table, write, old)
+
+
+def _changed(table: Table[Any]) -> Conflict:
+    return Conflict(f"A record of {table.description.kind} has changed.")
+
+
+def _cursor(table: Table[R], record: R, order: Order) -> Cursor:
+    key = key_of(record)
+    value = (key,) if order.index == KEY else next(iter(table.description.index(order.index).of(record)))
+    return Cursor(value, key)
 
 
 class _Change:
@@ -162,73 +178,48 @@ class _Change:
         self.table = table
         self.write = write
         self.key = key_of(write.record)
-        self._checks = isinstance(write, Check)
         new = None if isinstance(write, Delete) else write.record
-        indexes = table.description.indexes
-        self._before = {index.name: index.of(old) if old else frozenset[Value]() for index in indexes}
-        self._after = {index.name: index.of(new) if new else frozenset[Value]() for index in indexes}
+        self._gone: dict[str, list[Value]] = {}
+        self._new: dict[str, list[Value]] = {}
+        for index in table.description.indexes:
+            before = index.of(old) if old else frozenset[Value]()
+            after = index.of(new) if new else frozenset[Value]()
+            if before != after:
+                self._gone[index.name] = sorted(before - after)
+                self._new[index.name] = sorted(after - before)
 
     def index_values(self) -> int:
-        return 0 if self._checks else sum(len(self._before[name] ^ self._after[name]) for name in self._before)
+        """How many index values this adds and removes."""
+        return sum(map(len, self._gone.values())) + sum(map(len, self._new.values()))
 
     def remove_values(self, connection: sqlite3.Connection) -> None:
-        if self._checks:
-            return
-        for name in self.table.sides:
-            gone = [(joined(value), self.key) for value in self._before[name] - self._after[name]]
-            connection.executemany(f'DELETE FROM "{self.table.side(name)}" WHERE "value" = ? AND "record" = ?', gone)
+        """What goes, goes first: a value may move from one record to another."""
+        for name, values in self._gone.items():
+            if values and name in self.table.sides:
+                gone = [(joined(value), self.key) for value in values]
+                sql = f'DELETE FROM "{self.table.side(name)}" WHERE "value" = ? AND "record" = ?'
+                connection.executemany(sql, gone)
 
     def write_row(self, connection: sqlite3.Connection) -> None:
-        record = self.write.record
+        """Write the row on the condition of its version. Conflict if that does not hold."""
+        record, table = self.write.record, self.table
         if isinstance(self.write, Insert):
-            connection.execute(self.table.insert, self.table.write(record, record.version + 1))
-        elif isinstance(self.write, Update):
-            connection.execute(self.table.update, [*self.table.write(record, record.version + 1), self.key])
-        elif isinstance(self.write, Delete):
-            connection.execute(self.table.delete, (self.key,))
+            connection.execute(table.insert, table.write(record, record.version + 1))
+            return
+        if isinstance(self.write, Delete):
+            done = connection.execute(table.delete, (self.key, record.version))
+        else:
+            values = table.write(record, record.version + 1)
+            done = connection.execute(table.update, (*values, self.key, record.version))
+        if done.rowcount != 1:
+            raise _changed(table)
 
     def add_values(self, connection: sqlite3.Connection) -> None:
-        if self._checks or isinstance(self.write, Delete):
-            return
-        for name in self.table.sides:
-            new = sorted((joined(value), self.key) for value in self._after[name] - self._before[name])
-            try:
-                connection.executemany(f'INSERT INTO "{self.table.side(name)}" VALUES (?, ?)', new)
-            except sqlite3.IntegrityError:
-                raise Duplicate(self.table.description.kind, name) from None
-
-
-def _migrate(connection: sqlite3.Connection, table: Table[Any]) -> None:
-    """Bring the tables of one kind to what the record says now: forward only, and nothing is dropped."""
-    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    existed = table.name in tables
-    if existed:
-        standing = {row[1] for row in connection.execute(f'PRAGMA table_info("{table.name}")')}
-        for name, (plain, optional) in table.columns.items():
-            if name not in standing:
-                default = "" if optional else f" NOT NULL DEFAULT {_EMPTY[plain]}"
-                connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "{name}" {_SQL[plain]}{default}')
-    for statement in table.schema():
-        connection.execute(statement)
-    if existed:
-        for name, index in table.sides.items():
-            if table.side(name) not in tables:
-                _fill(connection, table, name, index)
-
-
-_SQL: dict[object, str] = {str: "TEXT", int: "INTEGER", bool: "INTEGER", bytes: "BLOB", datetime: "TEXT"}
-_EMPTY: dict[object, str] = {
-    str: "''",
-    int: "0",
-    bool: "0",
-    bytes: "x''",
-    datetime: "'1970-01-01T00:00:00.000000+00:00'",
-}
-
-
-def _fill(connection: sqlite3.Connection, table: Table[Any], name: str, index: Any) -> None:
-    sql, values = table.page(("1", []), Order(), None, 1_000_000_000)
-    for row in connection.execute(sql, values).fetchall():
-        record = table.read(row)
-        rows = [(joined(value), key_of(record)) for value in index.of(record)]
-        connection.executemany(f'INSERT INTO "{table.side(name)}" VALUES (?, ?)', rows)
+        """Add what is new. Duplicate if a unique index holds it for another record."""
+        for name, values in self._new.items():
+            if values and name in self.table.sides:
+                new = [(joined(value), self.key) for value in values]
+                try:
+                    connection.executemany(f'INSERT INTO "{self.table.side(name)}" VALUES (?, ?)', new)
+                except sqlite3.IntegrityError:
+                    raise Duplicate(self.table.description.kind, name) from None

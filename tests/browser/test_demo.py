@@ -1,0 +1,86 @@
+"""The main job in a real browser."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from authmw.cli.demo import demo_app
+from authmw.cli.dev import dev_auth
+from authmw_adapters.inbox import Inbox
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(16)
+    address = f"http://localhost:{listening.getsockname()[1]}"
+    inbox = Inbox()
+    auth = dev_auth(tmp_path / "dev.sqlite3", address, inbox)
+    server = uvicorn.Server(uvicorn.Config(demo_app(auth, inbox), log_level="warning"))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    yield address
+    server.should_exit = True
+    thread.join()
+    auth.close()
+
+
+@pytest.fixture(params=[True, False], ids=["script", "no-script"])
+def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    context = chromium.new_context(java_script_enabled=request.param)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    context.close()
+    assert not said
+
+
+def check(page: Page, request: pytest.FixtureRequest) -> None:
+    """Nothing that keeps anybody out."""
+    if request.node.callspec.params["page"]:
+        found = Axe().run(page)
+        assert [one["id"] for one in found.response["violations"]] == []
+
+
+def test_a_newcomer_signs_in_by_a_link_from_the_inbox(url: str, page: Page, request: pytest.FixtureRequest) -> None:
+    page.goto(url)
+    check(page, request)
+    page.get_by_role("link", name="Sign in").click()
+    check(page, request)
+    page.get_by_label("E-mail address").fill("ada@example.org")
+    page.get_by_role("button", name="Send me a link").click()
+    check(page, request)
+    page.get_by_role("link", name="Open the inbox").click()
+    check(page, request)
+    page.get_by_role("link", name="Follow the link").click()
+    check(page, request)
+    page.get_by_role("button", name="Sign in").click()
+    assert page.url == f"{url}/account"
+    check(page, request)
+    assert page.get_by_text("ada@example.org").is_visible()
+    cookies = {cookie["name"]: cookie for cookie in page.context.cookies()}
+    assert cookies["authmw_session"]["httpOnly"]
+    page.get_by_role("button", name="Sign out").click()
+    assert page.url == f"{url}/"
+    assert not page.context.cookies()
+
+
+def test_the_keyboard_alone_is_enough(url: str, page: Page) -> None:
+    page.goto(f"{url}/login")
+    page.get_by_label("E-mail address").focus()
+    page.keyboard.type("ada@example.org")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Look into your inbox").wait_for()

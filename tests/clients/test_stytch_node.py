@@ -1,0 +1,73 @@
+"""The vendor's own Node client, unchanged, against `authmw dev` in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Machine
+
+STORY = Path(__file__).parents[1] / "js" / "story.mjs"
+
+pytestmark = [pytest.mark.server("node"), pytest.mark.xdist_group("node")]
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What `authmw dev` writes once it listens."""
+    folder = tmp_path_factory.mktemp("dev")
+    ready = folder / "ready.json"
+    command = [sys.executable, "-m", "authmw.cli", "dev", "--port", "0", "--database", str(folder / "dev.sqlite3")]
+    with subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "python -c" in line:
+                break
+        while not ready.exists() and process.poll() is None:
+            continue
+        yield json.loads(ready.read_text())
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def story(facts: dict[str, str], machine: Machine) -> dict[str, object]:
+    """What the client saw. It runs where `localhost` may mean an address that nobody listens at, so it is told 127.0.0.1."""
+    near = {key: str(value).replace("localhost", "127.0.0.1") for key, value in facts.items()}
+    command = [str(machine.server("node").where), str(STORY), json.dumps(near)]
+    told = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0, told.stderr
+    return json.loads(told.stdout)
+
+
+def test_a_link_signs_the_created_user_in(story: dict[str, object]) -> None:
+    assert story["asked"] is False
+    assert story["signedIn"] == story["created"]
+    assert story["name"] == "Ada"
+
+
+def test_the_session_verifies_by_a_call_and_by_the_jwt_alone(story: dict[str, object]) -> None:
+    assert str(story["remote"]).startswith("session-test-")
+    assert story["local"] == story["remote"]
+
+
+def test_a_spent_link_is_refused(story: dict[str, object]) -> None:
+    assert story["spent"] == "401 unable_to_auth_magic_link"
+
+
+def test_a_revoked_session_is_not_found(story: dict[str, object]) -> None:
+    assert story["revoked"] == "404 session_not_found"
+
+
+def test_the_search_finds_the_one_user(story: dict[str, object]) -> None:
+    assert story["found"] == [story["created"]]
+
+
+def test_a_wrong_secret_opens_nothing(story: dict[str, object]) -> None:
+    assert story["unknown"] == "401 unauthorized_credentials"
