@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -33,8 +36,15 @@ _HEADERS = {
 }
 
 
-def demo_app(auth: Auth, inbox: Inbox) -> Starlette:
-    """The app behind its middleware."""
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1")
+"""The names a browser on this machine reaches the demo by."""
+
+
+def demo_app(auth: Auth, inbox: Inbox, hosts: Sequence[str] = LOOPBACK_HOSTS) -> Starlette:
+    """The app behind its middleware, answering under these host names only.
+
+    A stranger's page that points a name of its own at this machine (DNS rebinding) would otherwise be of the app's origin, and read the inbox.
+    """
     demo = Demo(auth, inbox)
     routes = [
         Route("/", demo.home),
@@ -50,7 +60,8 @@ def demo_app(auth: Auth, inbox: Inbox) -> Starlette:
         Route("/demo.css", _style),
         Route("/favicon.ico", _favicon),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(AuthMiddleware, auth=auth)])
+    guards = [Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)), Middleware(AuthMiddleware, auth=auth)]
+    return Starlette(routes=routes, middleware=guards)
 
 
 class Demo:
@@ -75,7 +86,12 @@ class Demo:
             if form.get("by") == "code":
                 sent = await self._do(self._auth.otps.email.login_or_create(email=address, expiration_minutes=10))
                 return _page("code.html", next=following, method_id=sent.email_id)
-            await self._do(self._auth.magic_links.email.login_or_create(email=address))
+            landing = f"{self._auth.settings.public_url}/authenticate?next={quote(following, safe='')}"
+            await self._do(
+                self._auth.magic_links.email.login_or_create(
+                    email=address, login_magic_link_url=landing, signup_magic_link_url=landing
+                )
+            )
         except Refused as refused:
             return _page("login.html", refused.status, next=following, error=refused.message, email=address)
         return _page("sent.html")
@@ -98,16 +114,18 @@ class Demo:
     async def landing(self, request: Request) -> Response:
         """Where a link leads: a page with one button, since following a link must not sign anybody in."""
         if request.method == "GET":
-            return _page("landing.html", token=request.query_params.get("token", ""))
+            following = safe_next(request.query_params.get("next"), "/account")
+            return _page("landing.html", token=request.query_params.get("token", ""), next=following)
         form = await self._form(request)
+        following = safe_next(form.get("next"), "/account")
         try:
             signed_in = await self._do(
                 self._auth.magic_links.authenticate(token=form.get("token", ""), session_duration_minutes=MINUTES)
             )
         except Refused as refused:
-            return _page("login.html", refused.status, next="/account", error=refused.message)
+            return _page("login.html", refused.status, next=following, error=refused.message)
         self._auth.keep(signed_in)
-        return RedirectResponse("/account", 303, headers=_HEADERS)
+        return RedirectResponse(following, 303, headers=_HEADERS)
 
     @require_session
     async def account(self, request: Request) -> Response:
@@ -142,7 +160,7 @@ class Demo:
     async def me(self, request: Request) -> Response:
         """A protected API."""
         session = current_session()
-        return JSONResponse({"user_id": session.user_id, "session_id": session.session_id})
+        return JSONResponse({"user_id": session.user_id, "session_id": session.session_id}, headers=_HEADERS)
 
     async def inbox_page(self, request: Request) -> Response:
         """What would have been sent, for people."""
@@ -150,7 +168,7 @@ class Demo:
 
     async def inbox_json(self, request: Request) -> Response:
         """What would have been sent, for programs."""
-        return JSONResponse([entry.as_json() for entry in self._inbox.entries()], headers={"cache-control": "no-store"})
+        return JSONResponse(self._inbox.as_json(), headers=_HEADERS)
 
     async def _do(self, work: Any) -> Any:
         return await drive.operate(self._auth.storage.io, work)
@@ -183,8 +201,8 @@ def _templates() -> Any:
 
 
 async def _style(request: Request) -> Response:
-    return Response(_templates().get_template("demo.css").render(), media_type="text/css")
+    return Response(_templates().get_template("demo.css").render(), media_type="text/css", headers=_HEADERS)
 
 
 async def _favicon(request: Request) -> Response:
-    return Response(_templates().get_template("icon.svg").render(), media_type="image/svg+xml")
+    return Response(_templates().get_template("icon.svg").render(), media_type="image/svg+xml", headers=_HEADERS)

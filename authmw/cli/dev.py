@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -11,7 +12,7 @@ import click
 import uvicorn
 
 from authmw.auth import Auth
-from authmw.cli.demo import demo_app
+from authmw.cli.demo import LOOPBACK_HOSTS, demo_app
 from authmw.redirects import RedirectType, RedirectURL
 from authmw.settings import Cookies, Settings
 from authmw_adapters.inbox import Inbox
@@ -34,9 +35,10 @@ def dev_auth(database: Path, url: str, inbox: Inbox | None = None) -> Auth:
             public_url=url,
             claim_roots=True,
             cookies=Cookies(secure=False),
-            cors_origins=("http://localhost:3000",),
+            cors_origins=("http://localhost:3000", url, url.replace("//localhost", "//127.0.0.1")),
             redirect_urls=(
                 RedirectURL(f"{url}/authenticate", CONSUMER, CONSUMER),
+                RedirectURL(f"{url}/authenticate?next={{}}", CONSUMER),
                 RedirectURL("http://localhost:3000", CONSUMER),
                 RedirectURL("http://localhost:3000/authenticate", CONSUMER),
             ),
@@ -49,19 +51,14 @@ def dev_auth(database: Path, url: str, inbox: Inbox | None = None) -> Auth:
 
 def serve(host: str, port: int, database: Path, ready_file: Path | None) -> None:
     """Serve the demo until it is interrupted."""
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError:
-        message = f"Port {port} of {host} is taken; try --port 0."
-        raise click.ClickException(message) from None
+    listening = _listen(host, port)
     url = f"http://localhost:{listening.getsockname()[1]}"
     inbox = Inbox()
     auth = dev_auth(database, url, inbox)
     auth.run(auth.keys.active())
-    listening.listen(128)
-    config = uvicorn.Config(demo_app(auth, inbox), log_level="warning", server_header=False)
+    # Whoever listens for other machines is asked for by names that nobody here knows.
+    hosts = ("*",) if host in {"0.0.0.0", "::"} else (*LOOPBACK_HOSTS, host)  # noqa: S104 -- compared, never bound by itself
+    config = uvicorn.Config(demo_app(auth, inbox, hosts), log_level="warning", server_header=False)
     _announce(url)
     if ready_file is not None:
         _write_ready(ready_file, url)
@@ -71,6 +68,21 @@ def serve(host: str, port: int, database: Path, ready_file: Path | None) -> None
         click.echo("Stopped.")
     finally:
         auth.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens, so that whoever connects from now on waits for the server instead of being refused."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as fault:
+        taken = fault.errno == errno.EADDRINUSE
+        message = (
+            f"Port {port} of {host} is taken; try --port 0." if taken else f"{host} is no address of this machine."
+        )
+        if isinstance(fault, PermissionError):
+            message = f"Port {port} needs more rights; try --port 0."
+        raise click.ClickException(message) from None
 
 
 def _announce(url: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge
 from authmw.operations import Call
+from authmw.parameters import Attributes
 from authmw.people.directory import user_by_email
 from authmw.people.records import Email, Proved, Session, User
 from authmw.people.rules import prove_email
@@ -59,6 +60,7 @@ def asked_of(
     session_jwt: str | None,
     minutes: int | None,
     custom_claims: dict[str, object] | None,
+    attributes: Attributes | None = None,
 ) -> Asked:
     """What a request asks of the session; a browser joins the session it carries, and claims nothing (SS-13)."""
     browser = call.caller.audience == "browser"
@@ -67,4 +69,6 @@ def asked_of(
         session_jwt=None if browser else session_jwt,
         minutes=minutes,
         custom_claims=None if browser else custom_claims,
+        ip_address="" if browser or attributes is None else attributes.ip_address,
+        user_agent="" if browser or attributes is None else attributes.user_agent,
     )

@@ -50,6 +50,7 @@ def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 
 def check(page: Page, request: pytest.FixtureRequest) -> None:
     """Nothing that keeps anybody out."""
+    page.wait_for_load_state()
     if request.node.callspec.params["page"]:
         found = Axe().run(page)
         assert [one["id"] for one in found.response["violations"]] == []

@@ -225,3 +225,8 @@ def test_bootstrap_says_what_the_client_needs_to_start(world: World) -> None:
     assert data["password_config"] is None
     assert data["captcha_settings"] == {"enabled": False}
     assert world.send("GET", "/sdk/v1/projects/bootstrap/other").status == 404
+
+
+def test_a_session_remembers_where_the_host_says_it_began(world: World) -> None:
+    given = {"ip_address": "203.0.113.7", "user_agent": "A browser"}
+    assert world.sign_in(attributes=given)["session"]["attributes"] == given

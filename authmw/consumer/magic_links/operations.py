@@ -278,6 +278,7 @@ class MagicLinks(Product):
             session_jwt=session_jwt,
             minutes=session_duration_minutes,
             custom_claims=session_custom_claims,
+            attributes=attributes,
         )
         if not call.settings.live and call.settings.sandbox and token in _SANDBOX_TOKENS:
             proof = await self._sandbox(call, token)

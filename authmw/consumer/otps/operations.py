@@ -201,6 +201,7 @@ class OTPs(Product):
             session_jwt=session_jwt,
             minutes=session_duration_minutes,
             custom_claims=session_custom_claims,
+            attributes=attributes,
         )
         signed_in = await complete(proof, asked, self.keys)
         return authenticate_response(signed_in, challenge.method_id, call.now)

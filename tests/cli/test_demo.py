@@ -1,0 +1,93 @@
+"""The demo's own defences: where a link leads on to, under which names it answers, and what its answers say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click import ClickException
+from starlette.testclient import TestClient
+
+from authmw.cli.demo import demo_app
+from authmw.cli.dev import dev_auth, serve
+from authmw_adapters.inbox import Inbox
+
+URL = "http://localhost:8000"
+FORM = {"origin": URL}
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def browser(tmp_path: Path, inbox: Inbox) -> TestClient:
+    return TestClient(demo_app(dev_auth(tmp_path / "dev.sqlite3", URL, inbox), inbox), base_url=URL)
+
+
+def landing(browser: TestClient, inbox: Inbox, following: str) -> dict[str, str]:
+    """Ask for a link and follow it; the fields of the landing page's form."""
+    form = {"email": "ada@example.org", "by": "link", "next": following}
+    assert browser.post("/login", data=form, headers=FORM).status_code == 200
+    page = browser.get(inbox.latest().links[0])
+    assert page.url.path == "/authenticate"
+    return {"token": page.url.params["token"], "next": page.text.split('name="next" value="')[1].split('"')[0]}
+
+
+def test_a_link_leads_on_to_the_page_that_asked_for_sign_in(browser: TestClient, inbox: Inbox) -> None:
+    fields = landing(browser, inbox, "/account?tab=devices")
+    assert fields["next"] == "/account?tab=devices"
+    answer = browser.post("/authenticate", data=fields, headers=FORM, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/account?tab=devices")
+
+
+ELSEWHERE = ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"]
+
+
+@pytest.mark.parametrize("following", ELSEWHERE)
+def test_a_link_never_leads_on_to_another_site(browser: TestClient, inbox: Inbox, following: str) -> None:
+    assert landing(browser, inbox, following)["next"] == "/account"
+
+
+@pytest.mark.parametrize("following", ELSEWHERE)
+def test_the_landing_form_never_leads_on_to_another_site(browser: TestClient, inbox: Inbox, following: str) -> None:
+    fields = {**landing(browser, inbox, "/account"), "next": following}
+    answer = browser.post("/authenticate", data=fields, headers=FORM, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/account")
+
+
+@pytest.mark.parametrize("path", ["/", "/dev/inbox", "/dev/inbox.json"])
+def test_a_strangers_name_for_this_machine_is_not_answered(browser: TestClient, path: str) -> None:
+    assert browser.get(path, headers={"host": "evil.example:8000"}).status_code == 400
+
+
+def test_a_strangers_name_for_this_machine_cannot_post_a_form(browser: TestClient, inbox: Inbox) -> None:
+    evil = {"host": "evil.example:8000", "origin": "http://evil.example:8000"}
+    answer = browser.post("/login", data={"email": "ada@example.org", "by": "link"}, headers=evil)
+    assert answer.status_code == 400
+    assert inbox.entries() == ()
+
+
+def test_the_loopback_address_is_answered_as_well(browser: TestClient) -> None:
+    assert browser.get("/login", headers={"host": "127.0.0.1:8000"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/authenticate", "/dev/inbox", "/dev/inbox.json"])
+def test_no_answer_is_kept_framed_or_guessed_at(browser: TestClient, path: str) -> None:
+    headers = browser.get(path).headers
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+def test_the_browser_api_takes_the_demos_other_address(browser: TestClient) -> None:
+    asked = {"origin": "http://127.0.0.1:8000", "access-control-request-method": "POST"}
+    answer = browser.options("/sdk/v1/magic_links/email/login_or_create", headers=asked)
+    assert answer.headers["access-control-allow-origin"] == "http://127.0.0.1:8000"
+
+
+def test_a_host_that_is_not_this_machine_is_said_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(ClickException, match="is no address of this machine"):
+        serve("192.0.2.1", 0, tmp_path / "dev.sqlite3", None)
