@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from starlette.testclient import TestClient
 from authmw import Auth, Cookies, Settings, current_session, require_fresh, require_mfa, require_session
 from authmw.hosts.asgi import AuthMiddleware
 from authmw.hosts.wsgi import AuthMiddleware as WSGIAuthMiddleware
+from authmw.ports import EmailMessage, PhoneMessage
 from authmw.testing import FixedClock
-from authmw_adapters.inbox import Inbox
+from authmw_adapters.inbox import Inbox, InboxEntry
 from authmw_adapters.memory import MemoryLimiter, MemoryStorage
 from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
 
@@ -40,12 +42,31 @@ class Answer:
         return [value for key, value in self.headers if key.lower() == name]
 
 
+class Mailbox(Inbox):
+    """An inbox that a story can wait for: mail that a browser asked for leaves behind the reply."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._came = threading.Condition()
+
+    async def send(self, message: EmailMessage | PhoneMessage) -> None:
+        await super().send(message)
+        with self._came:
+            self._came.notify_all()
+
+    def arrived(self, count: int) -> InboxEntry:
+        """The newest entry, once there are so many."""
+        with self._came:
+            assert self._came.wait_for(lambda: len(self.entries()) >= count, timeout=10)
+        return self.entries()[0]
+
+
 @attrs.define(eq=False)
 class World:
     """One project behind one host."""
 
     auth: Auth
-    inbox: Inbox
+    inbox: Mailbox
     clock: FixedClock
     host: str
 
@@ -110,7 +131,7 @@ def _json(content: bytes) -> Any:
 
 
 def make_world(folder: Path, host: str, **settings: Any) -> World:
-    inbox, clock = Inbox(), FixedClock()
+    inbox, clock = Mailbox(), FixedClock()
     storage = MemoryStorage() if host == "asgi" else SQLiteStorage(folder / "world.sqlite3")
     limiter = MemoryLimiter() if host == "asgi" else SQLiteLimiter(folder / "world.sqlite3")
     chosen: dict[str, Any] = {"claim_roots": True, "cookies": Cookies(secure=False), **settings}

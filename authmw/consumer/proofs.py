@@ -7,7 +7,7 @@ from authmw.factors.challenges import Challenge
 from authmw.operations import Call
 from authmw.parameters import Attributes
 from authmw.people.directory import user_by_email
-from authmw.people.records import Email, Proved, Session, User
+from authmw.people.records import Email, Proved, Session, Subject, User
 from authmw.people.rules import prove_email
 from authmw.signin.complete import Asked, Proof
 from authmw.signin.keys import KeyRing
@@ -32,11 +32,24 @@ async def mailbox_proof(call: Call, challenge: Challenge, factor: Proved, spent:
     holder = await user_by_email(call.storage, email.address)
     owned = prove_email(user, email, holder, by_own_session=challenge.session_id is not None)
     writes: list[Write] = [spent]
+    _deny_ended(call, user, owned.subject)
     if owned.loser is not None:
+        _deny_ended(call, holder, owned.loser)
         writes.append(Delete(owned.loser) if owned.loser_is_empty else Update(owned.loser))
     return Proof(
         before=user, after=owned.subject, factor=factor, writes=tuple(writes), reset_sessions=owned.reset_sessions
     )
+
+
+def _deny_ended(call: Call, before: Subject | None, after: Subject) -> None:
+    """Have JWTs of sessions that a proof ended refused at once, when its commit stands (SES-06)."""
+    if before is None or before.session_epoch == after.session_epoch:
+        return
+
+    async def deny() -> None:
+        call.core.denied.raise_epoch(after.id, after.session_epoch, call.core.clock.now())
+
+    call.after.append(deny)
 
 
 async def signed_in_caller(call: Call, keys: KeyRing, token: str | None, jwt: str | None) -> Live | None:

@@ -78,8 +78,11 @@ class SessionGuard:
         if self._core.denied.holds(claims.session.id, claims.subject_id, claims.session.epoch):
             return None
         session = session_of(claims, _categories(claims))
+        if now >= session.expires_at:
+            return None  # A JWT lives five minutes whatever is left of its session.
+        until = min(claims.expires_at, session.expires_at).timestamp()
         for key in remember_as:
-            self.remember(key, session, claims.expires_at.timestamp())
+            self.remember(key, session, until)
         return session
 
     async def by_cookies(self, token: str | None, jwt: str | None, now: datetime) -> Found:

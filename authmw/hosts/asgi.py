@@ -81,9 +81,12 @@ class AuthMiddleware:
         seen_token = seen.set(Seen(found.session, now))
         visit_token = visit.set(here)
         outgoing = found
+        started = False
 
         async def send_with_cookies(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 fresh = self._visitor.cookies(outgoing, here)
                 if fresh:
                     message["headers"] = [
@@ -95,7 +98,9 @@ class AuthMiddleware:
         try:
             await self._app(scope, receive, send_with_cookies if scope["type"] == "http" else send)
         except Refused as refused:
-            await self._refuse(refused, scope, send)
+            if started:
+                raise
+            await self._refuse(refused, scope, send_with_cookies)
         finally:
             visit.reset(visit_token)
             seen.reset(seen_token)

@@ -25,7 +25,7 @@ def install(app: Flask, auth: Auth) -> None:
 
     def refused(error: Refused) -> Response:
         asked = flask.request
-        path = asked.full_path.removesuffix("?")
+        path = asked.root_path.rstrip("/") + asked.full_path.removesuffix("?")
         headers = {name.lower(): (value,) for name, value in asked.headers.items()}
         answer = visitor.refusal(error, asked.method, path, headers)
         return flask.Response(bytes(answer.body), answer.status_code, list(answer.headers.items()))

@@ -73,7 +73,9 @@ class Visitor:
         """The answer to a guard's refusal: a navigation goes to sign-in and comes back, a call gets the error."""
         accepts = ",".join(headers.get("accept", ()))
         if method == "GET" and "text/html" in accepts and refused.error_type == "user_unauthenticated":
-            return redirect_answer(f"{self._auth.settings.sign_in_path}?next={quote(path, safe='/')}")
+            # Two slashes (or a backslash) at its start would make the way back lead to another site.
+            back = "/" + path.lstrip("/\\")
+            return redirect_answer(f"{self._auth.settings.sign_in_path}?next={quote(back, safe='/')}")
         return error_answer(self._auth.settings, refused)
 
 

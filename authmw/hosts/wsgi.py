@@ -78,9 +78,10 @@ class AuthMiddleware:
         except Refused as refused:
             _forget()
             query = environ.get("QUERY_STRING", "")
-            path = environ.get("PATH_INFO", "/") + (f"?{query}" if query else "")
+            raw: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "/")
+            path = raw.encode("latin-1").decode("utf-8", "replace") + (f"?{query}" if query else "")
             answer = self._visitor.refusal(refused, environ["REQUEST_METHOD"], path, _headers(environ))
-            return _start(answer, environ, start_response)
+            return _start(answer, environ, start_with_cookies)
         except BaseException:
             _forget()
             raise

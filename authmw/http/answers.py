@@ -11,6 +11,7 @@ from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.settings import Settings
 
+_BASIC = frozenset({"unauthorized_credentials", "invalid_authorization_header"})
 SAFE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
@@ -32,7 +33,9 @@ def error_answer(settings: Settings, refused: Refused) -> Response:
     if refused.retry_after is not None:
         answer.headers["retry-after"] = str(max(1, int(refused.retry_after + 0.999)))
     if refused.status == 401:
-        answer.headers["www-authenticate"] = 'Basic realm="authmw"'
+        # A Basic challenge makes a browser open its own password dialog, so only what wants Basic credentials says it.
+        scheme = "Basic" if refused.error_type in _BASIC else "Session"
+        answer.headers["www-authenticate"] = f'{scheme} realm="authmw"'
     return answer
 
 

@@ -72,6 +72,8 @@ def _target(auth: Auth, row: Row) -> Target:
             check_origin(auth, request, by_cookie=by_cookie)
         if row.needs_session and not token:
             raise Refused("user_unauthenticated")
+        if token and not row.needs_session:
+            token = await _living(auth, token)
         here = visit.get()
         if here is not None:
             here.caller = attrs.evolve(here.caller, session_token=token, actor="visitor")
@@ -84,6 +86,15 @@ def _target(auth: Auth, row: Row) -> Target:
         return _granted(auth, row, request, result, shown)
 
     return answer
+
+
+async def _living(auth: Auth, token: str) -> str:
+    """The token if its session holds, else none: what a browser still carries of an ended session keeps nobody from signing in."""
+    try:
+        await live_by_token(auth.storage, token, auth.settings, auth.core.clock.now())
+    except Refused:
+        return ""
+    return token
 
 
 async def _own_id(auth: Auth, token: str) -> str:

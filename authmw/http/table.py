@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Generic, TypeVar
-from urllib.parse import unquote
 
 import attrs
 
@@ -41,7 +40,7 @@ class Table(Generic[T]):
         methods[method] = target
 
     def match(self, path: str) -> Match[T] | None:
-        """What stands at a path, None if nothing does."""
+        """What stands at a path, None if nothing does. The path is decoded already: ASGI and WSGI both do it, and twice would be once too often."""
         methods = self._static.get(path)
         if methods is not None:
             return Match(methods, {})
@@ -52,7 +51,7 @@ class Table(Generic[T]):
                 if part.startswith("{"):
                     if not text:
                         break
-                    parameters[part[1:-1]] = unquote(text, errors="strict") if "%" in text else text
+                    parameters[part[1:-1]] = text
                 elif part != text:
                     break
             else:

@@ -97,10 +97,10 @@ def prove_email(subject: Subject, email: Email, holder: Subject | None, *, by_ow
         if standing is not None and standing.verified:
             raise Refused("duplicate_email")
     known = subject.email_at(email.address)
-    reset = False
+    first = not has_owner(subject) and not by_own_session
+    reset = first and _carries_more(subject, email.address)
     after: Subject = subject
-    if not has_owner(subject) and not by_own_session and _carries_more(subject, email.address):
-        reset = True
+    if reset:
         after = attrs.evolve(
             subject, parts=(), phones=(), emails=tuple(e for e in subject.emails if e.address == email.address)
         )
@@ -113,9 +113,7 @@ def prove_email(subject: Subject, email: Email, holder: Subject | None, *, by_ow
         )
     if after.status == "pending":
         after = attrs.evolve(after, status="active")
-    if reset or (
-        known is not None and not known.verified and not has_owner(subject) and not by_own_session and subject.parts
-    ):
+    if first:
         after = attrs.evolve(after, session_epoch=subject.session_epoch + 1)
     loser, empty = _taken_from(holder, subject, email.address)
     return Owned(subject=after, loser=loser, loser_is_empty=empty, reset_sessions=reset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import attrs
 
@@ -106,7 +107,7 @@ class EmailPasscodes(Product):
         holder = await user_by_email(call.storage, address)
         user = live.subject if live else await user_by_reference(call.storage, user_id) if user_id else holder
         if user is None:
-            return await self._nobody(call)
+            return await self._nobody(call, address)
         standing = user.email_at(address)
         adding = standing is None
         if adding:
@@ -129,12 +130,12 @@ class EmailPasscodes(Product):
         await commit(write, subject_id=user.id, factor=_FACTOR)
         return SendResponse(user_id=user.id, email_id=standing.email_id)
 
-    async def _nobody(self, call: Call) -> SendResponse:
+    async def _nobody(self, call: Call, address: str) -> SendResponse:
         if call.caller.audience != "browser" or call.settings.reveal_unknown:
             await commit(refusal=Refused("email_not_found"))
         mail_nobody(call)
         await commit(factor=_FACTOR)
-        return SendResponse(user_id="", email_id=tokens.new_id("email", call.settings.environment))
+        return SendResponse(user_id="", email_id=_decoy(call, address))
 
 
 class OTPs(Product):
@@ -218,6 +219,12 @@ class OTPs(Product):
             forget_later(call, _limits(call, challenge, user)[2])
             locked = attrs.evolve(user, locks=(*(one for one in user.locks if one.expires_at > call.now), lock))
             await commit(Update(locked), subject_id=user.id, factor=_FACTOR, refusal=Refused("user_lock_limit_reached"))
+
+
+def _decoy(call: Call, address: str) -> str:
+    """A method id for an address nobody has, the same at each asking: one that changed would tell a stranger who is known (ENU-01)."""
+    made = UUID(bytes=call.core.roots.mac("method id of nobody", address)[:16], version=4)
+    return f"email-{call.settings.environment}-{made}"
 
 
 def _key(method_id: str) -> str:

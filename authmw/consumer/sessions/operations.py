@@ -20,7 +20,7 @@ from authmw.people.records import Session, User
 from authmw.signin.keys import KeyRing
 from authmw.signin.rules import end_of, lives, merged_claims, needs_touch
 from authmw.signin.sessions import Live, derive_token, issue_jwt, live_session, with_new_secret
-from authmw.storage import Between, Delete, Update
+from authmw.storage import Between, Delete, Order, Update
 
 
 class AuthorizationCheck(msgspec.Struct, kw_only=True):
@@ -64,7 +64,8 @@ class Sessions(Product):
         """The live sessions of a user, newest first, at most 100. Refused: `user_not_found`."""
         call = current_call()
         user = await user_by_reference(call.storage, user_id)
-        page = await call.storage.page(Session, Between("subject", (user.id,), (user.id, "~")), limit=100)
+        theirs = Between("subject", (user.id,), (user.id, "~"))
+        page = await call.storage.page(Session, theirs, order=Order("subject", descending=True), limit=100)
         rules = call.settings.sessions
         live = [session for session in page.records if lives(session, user, call.now, rules)]
         live.sort(key=lambda session: session.started_at, reverse=True)

@@ -58,9 +58,10 @@ def _fuzzy(field: str, refusal: str) -> Callable[[Any], Filter]:
     def build(value: Any) -> Filter:
         if not isinstance(value, str):
             raise Refused("user_search_expected_string")
-        if len(value) < FUZZY:
+        text = value.lstrip("+") if field == "phone" else value.casefold()
+        if len(value) < FUZZY or not text:
             raise Refused(refusal)
-        return StartsWith("terms", (field, value.casefold().lstrip("+")))
+        return StartsWith("terms", (field, text))
 
     return build
 
@@ -88,7 +89,7 @@ def _time(value: Any) -> str:
         raise Refused("user_search_expected_timestamp")
     try:
         return moment(datetime.fromisoformat(value))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Refused("user_search_expected_timestamp") from None
 
 
