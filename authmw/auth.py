@@ -26,6 +26,7 @@ from authmw.operations import Caller, Core, Operation, Product, Visit, operation
 from authmw.people.records import Credential, Organization, Session, User
 from authmw.ports import EmailSender
 from authmw.revoked import Denied
+from authmw.rows import Row
 from authmw.settings import Settings
 from authmw.signin.keys import FirstKey, KeyRing, StoredKey
 from authmw.storage import Record, Storage, description
@@ -102,6 +103,10 @@ class Auth:
     def table(self) -> list[tuple[Product, Operation]]:
         """Every operation with the product it belongs to."""
         return [row for product in self.products() for row in operations_of(product)]
+
+    def rows(self) -> list[Row]:
+        """What browsers reach, of every product."""
+        return [row for product in self.products() for row in product.rows()]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run an operation from synchronous code. RuntimeError on a thread that runs an event loop."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from typing import (
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from authmw.limits import RateLimiter
     from authmw.ports import EmailSender
     from authmw.revoked import Denied
+    from authmw.rows import Row
     from authmw.settings import Settings
     from authmw.storage import Storage
 
@@ -174,6 +175,10 @@ class Product:
 
     def __init__(self, core: Core) -> None:
         self.core = core
+
+    def rows(self) -> Sequence[Row]:
+        """What browsers reach of this product; nothing unless it says so."""
+        return ()
 
 
 class Operation:

@@ -20,9 +20,9 @@ from authmw.http.backend import arguments_of, basic
 from authmw.http.bodies import parse_object
 from authmw.http.cookies import DuplicateCookie, sole
 from authmw.http.requests import Request
-from authmw.http.rows import Row, rows
 from authmw.http.sessions import clear_cookies, set_cookies
 from authmw.operations import declaration, visit
+from authmw.rows import Row
 from authmw.signin.sessions import live_by_token
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
@@ -30,7 +30,7 @@ Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
 
 def browser_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
     """The routes of every row, and the two that belong to no operation."""
-    for row in rows(auth):
+    for row in auth.rows():
         yield row.method, row.path, _target(auth, row)
     yield "GET", "/sdk/v1/projects/bootstrap/{public_token}", _bootstrap(auth)
     yield "POST", "/sdk/v1/events", _events(auth)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from authmw.consumer.answers import AuthenticateResponse, authenticate_response
+from authmw.consumer.magic_links import browser
 from authmw.consumer.magic_links.responses import CreateResponse, EmptyResponse, LoginOrCreateResponse, SendResponse
 from authmw.consumer.magic_links.rules import (
     ADDING,
@@ -48,6 +49,7 @@ from authmw.people.directory import new_email, new_user, sandbox_user, user_by_e
 from authmw.people.records import Email, Subject, User
 from authmw.people.rules import merged_metadata
 from authmw.redirects import with_token
+from authmw.rows import Row
 from authmw.signin.complete import Proof, complete
 from authmw.signin.keys import KeyRing
 from authmw.signin.limits import charge, sending
@@ -229,6 +231,10 @@ class MagicLinks(Product):
         super().__init__(core)
         self.keys = keys
         self.email = EmailMagicLinks(core, keys)
+
+    def rows(self) -> tuple[Row, ...]:
+        """What browsers reach."""
+        return browser.rows(self)
 
     @operation("POST", "/v1/magic_links", action="MagicLinksCreate")
     async def create(

@@ -10,6 +10,7 @@ import attrs
 from authmw.consumer.answers import AuthenticateResponse, authenticate_response
 from authmw.consumer.magic_links.responses import LoginOrCreateResponse, SendResponse
 from authmw.consumer.messages import Letter, mail_code, mail_nobody
+from authmw.consumer.otps import browser
 from authmw.consumer.proofs import asked_of, check_may_add_address, mailbox_proof, signed_in_caller
 from authmw.crypto import tokens
 from authmw.errors import Refused
@@ -36,6 +37,7 @@ from authmw.parameters import (
 from authmw.people.directory import in_sandbox, new_email, new_user, user_by_email, user_by_reference
 from authmw.people.records import Email, Lock, Proved, Subject, User
 from authmw.people.rules import check_unlocked
+from authmw.rows import Row
 from authmw.signin.complete import complete
 from authmw.signin.keys import KeyRing
 from authmw.signin.limits import charge, forget_later, sending
@@ -145,6 +147,10 @@ class OTPs(Product):
         super().__init__(core)
         self.keys = keys
         self.email = EmailPasscodes(core, keys)
+
+    def rows(self) -> tuple[Row, ...]:
+        """What browsers reach."""
+        return browser.rows(self)
 
     @operation("POST", "/v1/otps/authenticate", action="OTPsAuthenticate")
     async def authenticate(

@@ -11,12 +11,14 @@ import msgspec
 from authmw.consumer.answers import SessionAnswer, UserAnswer, session_answer, user_answer
 from authmw.consumer.magic_links.responses import EmptyResponse
 from authmw.consumer.proofs import signed_in_caller
+from authmw.consumer.sessions import browser
 from authmw.errors import Refused
 from authmw.ledger.commits import commit, touch
 from authmw.operations import Call, Core, Product, Response, current_call, operation
 from authmw.parameters import JWT, Claims, Id, RoleId, SessionMinutes, Token
 from authmw.people.directory import user_by_reference
 from authmw.people.records import Session, User
+from authmw.rows import Row
 from authmw.signin.keys import KeyRing
 from authmw.signin.rules import end_of, lives, merged_claims, needs_touch
 from authmw.signin.sessions import Live, derive_token, issue_jwt, live_session, with_new_secret
@@ -58,6 +60,10 @@ class Sessions(Product):
     def __init__(self, core: Core, keys: KeyRing) -> None:
         super().__init__(core)
         self.keys = keys
+
+    def rows(self) -> tuple[Row, ...]:
+        """What browsers reach."""
+        return browser.rows(self)
 
     @operation("GET", "/v1/sessions", action="SessionsGet")
     async def get(self, *, user_id: Id) -> GetResponse:

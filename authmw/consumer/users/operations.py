@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from authmw.consumer.answers import EmailAnswer, PhoneAnswer, UserAnswer, WalletAnswer, user_answer
 from authmw.consumer.sessions.operations import end_all
+from authmw.consumer.users import browser
 from authmw.consumer.users.search import filter_of, read_cursor, sign_cursor
 from authmw.crypto import tokens
 from authmw.errors import Refused
@@ -21,6 +22,7 @@ from authmw.parameters import Attributes, EmailAddress, Id, Metadata, Name, Phon
 from authmw.people.directory import new_email, new_user, user_by_part, user_by_reference
 from authmw.people.records import Phone, User
 from authmw.people.rules import merged_metadata, with_phone, without_email, without_phone
+from authmw.rows import Row
 from authmw.signin.rules import check_sensitive
 from authmw.signin.sessions import live_by_token
 from authmw.storage import Delete, Insert, Order, Update
@@ -92,6 +94,10 @@ class SearchQuery(msgspec.Struct, kw_only=True):
 
 class Users(Product):
     """People of a consumer project."""
+
+    def rows(self) -> tuple[Row, ...]:
+        """What browsers reach."""
+        return browser.rows(self)
 
     @operation("POST", "/v1/users", action="CreateUser")
     async def create(
