@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -213,26 +213,40 @@ def session_answer(session: Session) -> SessionAnswer:
     )
 
 
-class AuthenticateResponse(Response, kw_only=True):
+class SignInResponse(Response, kw_only=True):
     """A sign-in: the user, and the session with both tokens if a duration was asked for (else empty tokens and null)."""
 
     user_id: str
-    method_id: str
     session_token: str
     session_jwt: str
     user: UserAnswer
-    reset_sessions: bool
     session: SessionAnswer | None
 
 
-def authenticate_response(signed_in: SignedIn, method_id: str, now: datetime) -> AuthenticateResponse:
-    """The answer to a proof."""
-    return AuthenticateResponse(
+class AuthenticateResponse(SignInResponse, kw_only=True):
+    """A sign-in by something that was sent, and whether it ended other sessions."""
+
+    method_id: str
+    reset_sessions: bool
+
+
+A = TypeVar("A", bound=SignInResponse)
+
+
+def sign_in_answer(answer: type[A], signed_in: SignedIn, now: datetime, **more: Any) -> A:
+    """The answer to a proof: what every sign-in tells, and what this product adds."""
+    return answer(
         user_id=signed_in.subject.id,
-        method_id=method_id,
         session_token=signed_in.session_token,
         session_jwt=signed_in.session_jwt,
         user=user_answer(signed_in.subject, now),
-        reset_sessions=signed_in.reset_sessions,
         session=session_answer(signed_in.session) if signed_in.session else None,
+        **more,
+    )
+
+
+def authenticate_response(signed_in: SignedIn, method_id: str, now: datetime) -> AuthenticateResponse:
+    """The answer to a proof of something that was sent."""
+    return sign_in_answer(
+        AuthenticateResponse, signed_in, now, method_id=method_id, reset_sessions=signed_in.reset_sessions
     )

@@ -59,8 +59,8 @@ async def signed_in_caller(call: Call, keys: KeyRing, token: str | None, jwt: st
     return await live_session(call.storage, keys, call.settings, call.now, token=token, jwt=jwt)
 
 
-def check_may_add_address(call: Call, live: Live) -> None:
-    """The rule before an address is added from a browser: an owner, and the MFA rule where it applies (ACC-02, ACC-03)."""
+def check_may_add_factor(call: Call, live: Live) -> None:
+    """The rule before a factor is added to whom a session belongs: an owner, and from a browser the MFA rule where it applies (ACC-02, ACC-03)."""
     check_may_add(live.subject)
     if call.caller.audience == "browser":
         check_sensitive(live.subject, live.session.factors, call.now)

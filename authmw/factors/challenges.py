@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -60,6 +61,8 @@ class Challenge(Record):
     redirect_url: str = attrs.field(default="", repr=False)
     session_id: str | None = None
     adds_address: bool = False
+    details: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+    """What else a factor must find again when the answer comes back: the stored text of a wallet's challenge, a ceremony's options. Never a secret in clear."""
 
 
 def checked_pkce_challenge(text: str | None) -> str | None:

@@ -90,6 +90,14 @@ class Subject(Record):
         """The phone of this id."""
         return next((phone for phone in self.phones if phone.phone_id == phone_id), None)
 
+    def part(self, part_id: str) -> Part | None:
+        """The factor of this id."""
+        return next((part for part in self.parts if part.part_id == part_id), None)
+
+    def parts_of(self, kind: str) -> tuple[Part, ...]:
+        """The factors of this kind."""
+        return tuple(part for part in self.parts if part.kind == kind)
+
     def part_count(self) -> int:
         """How many parts there are of every kind."""
         return len(self.emails) + len(self.phones) + len(self.parts)

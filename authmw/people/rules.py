@@ -12,7 +12,7 @@ import attrs
 import msgspec
 
 from authmw.errors import Refused
-from authmw.people.records import MAXIMUM_ADDRESSES, MAXIMUM_PARTS, Email, Phone, Subject
+from authmw.people.records import MAXIMUM_ADDRESSES, MAXIMUM_PARTS, Email, Part, Phone, Subject
 
 S = TypeVar("S", bound=Subject)
 METADATA_KEYS = 20
@@ -50,6 +50,25 @@ def with_phone(subject: S, phone: Phone) -> S:
     """The subject with one more phone number. Refused over the limits."""
     _room(subject)
     return attrs.evolve(subject, phones=(*subject.phones, phone))
+
+
+def with_part(subject: S, part: Part) -> S:
+    """The subject with this factor; one of the same id is replaced. Refused over the limit."""
+    others = tuple(held for held in subject.parts if held.part_id != part.part_id)
+    if len(others) == len(subject.parts) and subject.part_count() >= MAXIMUM_PARTS:
+        raise Refused("too_many_unverified_factors", "This user has as many factors as a user may have.")
+    return attrs.evolve(subject, parts=(*others, part))
+
+
+def without_part(subject: S, part_id: str) -> S:
+    """The subject without that factor. Refused if it is the last of e-mails, phones and providers, or the last wallet of someone who has none of them."""
+    after = attrs.evolve(subject, parts=tuple(part for part in subject.parts if part.part_id != part_id))
+    gone = subject.part(part_id)
+    if gone is None or gone.kind not in {"oauth", "crypto_wallet"}:
+        return after
+    if any(part.kind == "crypto_wallet" for part in after.parts):
+        return after  # Whoever signed up by a wallet is still reached by another one (ruling X-26).
+    return _still_reachable(after)
 
 
 def _room(subject: Subject) -> None:

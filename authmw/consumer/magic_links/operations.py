@@ -19,7 +19,7 @@ from authmw.consumer.magic_links.rules import (
     signup_destination,
 )
 from authmw.consumer.messages import Letter, mail_link, mail_nobody
-from authmw.consumer.proofs import asked_of, check_may_add_address, mailbox_proof, signed_in_caller
+from authmw.consumer.proofs import asked_of, check_may_add_factor, mailbox_proof, signed_in_caller
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge, check_attributes, check_live, check_pkce, checked_pkce_challenge
@@ -153,7 +153,7 @@ class EmailMagicLinks(Product):
         adding = standing is None
         if adding:
             if live:
-                check_may_add_address(call, live)
+                check_may_add_factor(call, live)
             if holder is not None and any(e.verified and e.address == address for e in holder.emails):
                 raise Refused("duplicate_email")
             login = attrs.evolve(login, life=min(login.life, ADDING))

@@ -11,7 +11,7 @@ from authmw.consumer.answers import AuthenticateResponse, authenticate_response
 from authmw.consumer.magic_links.responses import LoginOrCreateResponse, SendResponse
 from authmw.consumer.messages import Letter, mail_code, mail_nobody
 from authmw.consumer.otps import browser
-from authmw.consumer.proofs import asked_of, check_may_add_address, mailbox_proof, signed_in_caller
+from authmw.consumer.proofs import asked_of, check_may_add_factor, mailbox_proof, signed_in_caller
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge, check_attributes, check_live
@@ -114,7 +114,7 @@ class EmailPasscodes(Product):
         adding = standing is None
         if adding:
             if live:
-                check_may_add_address(call, live)
+                check_may_add_factor(call, live)
             if holder is not None and any(e.verified and e.address == address for e in holder.emails):
                 raise Refused("duplicate_email")
         standing = standing or new_email(call, address)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from authmw.rows import Row, changed_user
 
@@ -23,18 +24,17 @@ def rows(users: Users) -> tuple[Row, ...]:
             own_user="user_id",
             hides=frozenset({"user_id", "roles", "external_id", "attributes"}),
         ),
-        Row(
-            method="DELETE",
-            path="/sdk/v1/users/emails/{email_id}",
-            call=users.delete_email,
-            show=changed_user,
-            needs_session=True,
+        _removal("/sdk/v1/users/emails/{email_id}", users.delete_email),
+        _removal("/sdk/v1/users/phone_numbers/{phone_id}", users.delete_phone_number),
+        _removal("/sdk/v1/users/webauthn_registrations/{webauthn_registration_id}", users.delete_webauthn_registration),
+        _removal(
+            "/sdk/v1/users/biometric_registrations/{biometric_registration_id}", users.delete_biometric_registration
         ),
-        Row(
-            method="DELETE",
-            path="/sdk/v1/users/phone_numbers/{phone_id}",
-            call=users.delete_phone_number,
-            show=changed_user,
-            needs_session=True,
-        ),
+        _removal("/sdk/v1/users/totps/{totp_id}", users.delete_totp),
+        _removal("/sdk/v1/users/crypto_wallets/{crypto_wallet_id}", users.delete_crypto_wallet),
+        _removal("/sdk/v1/users/oauth/{oauth_user_registration_id}", users.delete_oauth_registration),
     )
+
+
+def _removal(path: str, call: Callable[..., Any]) -> Row:
+    return Row(method="DELETE", path=path, call=call, show=changed_user, needs_session=True)

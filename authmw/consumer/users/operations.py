@@ -20,12 +20,12 @@ from authmw.ledger.records import Purge
 from authmw.operations import Call, Product, Response, current_call, operation
 from authmw.parameters import Attributes, EmailAddress, Id, Metadata, Name, PhoneNumber, Roles, Text
 from authmw.people.directory import new_email, new_user, user_by_part, user_by_reference
-from authmw.people.records import Phone, User
-from authmw.people.rules import merged_metadata, with_phone, without_email, without_phone
+from authmw.people.records import Credential, Phone, User
+from authmw.people.rules import merged_metadata, with_phone, without_email, without_part, without_phone
 from authmw.rows import Row
 from authmw.signin.rules import check_sensitive
 from authmw.signin.sessions import live_by_token
-from authmw.storage import Delete, Insert, Order, Update
+from authmw.storage import Delete, Insert, Order, Update, Write
 
 Limit1000 = Annotated[int, Meta(ge=1, le=1000)]
 COUNTED = 10_000
@@ -249,6 +249,42 @@ class Users(Product):
         user = await _holder(call, phone_id, "phone_number_not_found")
         return await _changed(call, await end_all(call, without_phone(user, phone_id)))
 
+    @operation(
+        "DELETE", "/v1/users/webauthn_registrations/{webauthn_registration_id}", action="DeleteUserWebAuthnRegistration"
+    )
+    async def delete_webauthn_registration(self, *, webauthn_registration_id: Id) -> UserResponse:
+        """Remove a passkey or security key; other sessions end. Refused: `webauthn_registration_not_found`."""
+        return await _without_part(webauthn_registration_id, "webauthn", "webauthn_registration_not_found")
+
+    @operation(
+        "DELETE",
+        "/v1/users/biometric_registrations/{biometric_registration_id}",
+        action="DeleteUserBiometricRegistration",
+    )
+    async def delete_biometric_registration(self, *, biometric_registration_id: Id) -> UserResponse:
+        """Remove a device's key; other sessions end. Refused: `biometric_registration_not_found`."""
+        return await _without_part(biometric_registration_id, "biometric", "biometric_registration_not_found")
+
+    @operation("DELETE", "/v1/users/totps/{totp_id}", action="DeleteUserTOTP")
+    async def delete_totp(self, *, totp_id: Id) -> UserResponse:
+        """Remove an authenticator app; other sessions end. Refused: `totp_not_found`."""
+        return await _without_part(totp_id, "totp", "totp_not_found")
+
+    @operation("DELETE", "/v1/users/crypto_wallets/{crypto_wallet_id}", action="DeleteUserCryptoWallet")
+    async def delete_crypto_wallet(self, *, crypto_wallet_id: Id) -> UserResponse:
+        """Remove a crypto wallet; other sessions end. Refused: `crypto_wallet_not_found`, `cannot_delete_last_primary_factor`."""
+        return await _without_part(crypto_wallet_id, "crypto_wallet", "crypto_wallet_not_found")
+
+    @operation("DELETE", "/v1/users/passwords/{password_id}", action="DeleteUserPassword")
+    async def delete_password(self, *, password_id: Id) -> UserResponse:
+        """Remove the password; other sessions end. Refused: `password_not_found`."""
+        return await _without_part(password_id, "password", "password_not_found")
+
+    @operation("DELETE", "/v1/users/oauth/{oauth_user_registration_id}", action="DeleteUserOAuthRegistration")
+    async def delete_oauth_registration(self, *, oauth_user_registration_id: Id) -> UserResponse:
+        """Remove a provider identity; other sessions end. Refused: `oauth_user_registration_not_found`, `cannot_delete_last_primary_factor`."""
+        return await _without_part(oauth_user_registration_id, "oauth", "oauth_user_registration_not_found")
+
     @operation("DELETE", "/v1/users/{user_id}/external_id", action="DeleteUserExternalId")
     async def delete_external_id(self, *, user_id: Id) -> UserResponse:
         """Remove the host's own id from a user."""
@@ -281,6 +317,19 @@ async def _holder(call: Call, part_id: str, missing: str) -> User:
     return user
 
 
+async def _without_part(part_id: str, kind: str, missing: str) -> UserResponse:
+    """Take a factor and its secret from its user, in one commit; from a browser only the caller's own, under the MFA rule."""
+    call = current_call()
+    browser = call.caller.audience == "browser"
+    user = await _check_own(call) if browser else await user_by_part(call.storage, part_id, missing)
+    part = user.part(part_id)
+    if part is None or part.kind != kind:
+        raise Refused(missing)
+    credential = await call.storage.get(Credential, part_id)
+    after = await end_all(call, without_part(user, part_id))
+    return await _changed(call, after, *((Delete(credential),) if credential else ()))
+
+
 async def _check_own(call: Call) -> User:
     live = await live_by_token(call.storage, call.caller.session_token, call.settings, call.now)
     check_sensitive(live.subject, live.session.factors, call.now)
@@ -305,6 +354,6 @@ def _is_other(found: User | None, user: User) -> bool:
     return found is not None and found.id != user.id
 
 
-async def _changed(call: Call, after: User) -> UserResponse:
-    await commit(Update(after), subject_id=after.id)
+async def _changed(call: Call, after: User, *more: Write) -> UserResponse:
+    await commit(Update(after), *more, subject_id=after.id)
     return UserResponse(user_id=after.id, user=user_answer(after, call.now))

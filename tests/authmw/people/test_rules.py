@@ -22,7 +22,9 @@ from authmw.people.rules import (
     merged_metadata,
     prove_email,
     with_email,
+    with_part,
     without_email,
+    without_part,
     without_phone,
 )
 
@@ -37,8 +39,8 @@ def phone(*, verified: bool = False) -> Phone:
     return Phone(phone_id="phone", number="+14155552671", verified=verified, created_at=NOW)
 
 
-def part(kind: str, *, verified: bool = True) -> Part:
-    return Part(part_id=kind, kind=kind, verified=verified, created_at=NOW)
+def part(kind: str, part_id: str = "", *, verified: bool = True) -> Part:
+    return Part(part_id=part_id or kind, kind=kind, verified=verified, created_at=NOW)
 
 
 def user(*emails: Email, id: str = "one", **more: Any) -> User:
@@ -197,3 +199,33 @@ def test_a_lock_holds_until_its_time_and_for_its_factor_only(seconds: int, locke
     with pytest.raises(Refused) as refused:
         check_unlocked(subject, "otp:email", later)
     assert refused.value.error_type == "user_lock_limit_reached"
+
+
+def test_a_factor_of_the_same_id_is_replaced_and_another_is_added() -> None:
+    one = with_part(user(), part("totp"))
+    assert with_part(one, part("totp")).parts == one.parts
+    assert len(with_part(one, part("webauthn", "part-2")).parts) == 2
+
+
+def test_a_user_has_at_most_25_parts() -> None:
+    full = user()
+    while full.part_count() < 25:
+        full = with_part(full, part("webauthn", f"part-{full.part_count()}"))
+    with pytest.raises(Refused, match="too_many_unverified_factors"):
+        with_part(full, part("webauthn", "one more"))
+    assert with_part(full, full.parts[0]).part_count() == 25
+
+
+@pytest.mark.parametrize("kind", ["oauth", "crypto_wallet"])
+def test_the_last_provider_or_wallet_of_someone_without_addresses_stays(kind: str) -> None:
+    """ACC-04, X-26."""
+    alone = with_part(user(), part(kind))
+    with pytest.raises(Refused, match="cannot_delete_last_primary_factor"):
+        without_part(alone, kind)
+    two = with_part(alone, part(kind, "part-2"))
+    assert without_part(two, kind).parts == (part(kind, "part-2"),)
+
+
+def test_a_second_factor_can_always_go() -> None:
+    assert without_part(with_part(user(), part("totp")), "totp").parts == ()
+    assert without_part(user(), "unknown") == user()
