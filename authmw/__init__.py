@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from authmw.auth import Auth
 from authmw.errors import Misconfigured, Refused
-from authmw.guard.decorators import require_fresh, require_mfa, require_session
+from authmw.guard.decorators import require_fresh, require_mfa, require_permission, require_role, require_session
 from authmw.guard.verified import VerifiedSession, current_session, optional_session
 from authmw.hosts.asgi import AuthMiddleware
+from authmw.permissions import Permission, Policy, Resource, Role, Scope
 from authmw.redirects import RedirectType, RedirectURL
 from authmw.settings import Cookies, LockRules, SessionRules, Settings
 
@@ -18,9 +19,14 @@ __all__ = [
     "Cookies",
     "LockRules",
     "Misconfigured",
+    "Permission",
+    "Policy",
     "RedirectType",
     "RedirectURL",
     "Refused",
+    "Resource",
+    "Role",
+    "Scope",
     "SessionRules",
     "Settings",
     "VerifiedSession",
@@ -28,5 +34,7 @@ __all__ = [
     "optional_session",
     "require_fresh",
     "require_mfa",
+    "require_permission",
+    "require_role",
     "require_session",
 ]

@@ -24,6 +24,8 @@ from authmw.ledger.records import Event, Outgoing, Purge
 from authmw.limits import RateLimiter
 from authmw.operations import Caller, Core, Operation, Product, Visit, operations_of, visit
 from authmw.people.records import Credential, Organization, Session, User
+from authmw.platform.debug.operations import Debug
+from authmw.platform.rbac.operations import RBAC
 from authmw.ports import EmailSender
 from authmw.revoked import Denied
 from authmw.rows import Row
@@ -89,6 +91,8 @@ class Auth:
         self.sessions = Sessions(self.core, self.keys)
         self.magic_links = MagicLinks(self.core, self.keys)
         self.otps = OTPs(self.core, self.keys)
+        self.rbac = RBAC(self.core)
+        self.debug = Debug(self.core)
         self.guard = SessionGuard(self.core, self.keys)
         if storage.io != "async":
             drive.step(storage.prepare(KINDS))

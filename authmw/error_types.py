@@ -170,6 +170,7 @@ ERROR_TYPES = _table(
     # Machine to machine
     # Connected apps and being a provider
     # RBAC
+    ("consumer_session_authorization_error", 403, "The session's roles do not permit this."),
     # Fraud
     # Events, webhooks and the managed project
 )

@@ -13,6 +13,7 @@ import attrs
 from authmw.crypto.roots import RootKeys
 from authmw.crypto.secret import Secret
 from authmw.errors import Misconfigured
+from authmw.permissions import Policy
 from authmw.redirects import InvalidRedirectURL, RedirectList, RedirectType, RedirectURL, local_default
 from authmw.templates import TemplateBook
 
@@ -104,6 +105,7 @@ class Settings:
     cookies: Cookies = attrs.field(factory=Cookies)
     sessions: SessionRules = attrs.field(factory=SessionRules)
     locks: LockRules = attrs.field(factory=LockRules)
+    rbac: Policy = attrs.field(factory=Policy)
     mfa: MfaRule = "enrolled"
     second_factors: frozenset[str] = frozenset()
     cors_origins: tuple[str, ...] = ()

@@ -15,7 +15,17 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from authmw import Auth, Cookies, Settings, current_session, require_fresh, require_mfa, require_session
+from authmw import (
+    Auth,
+    Cookies,
+    Settings,
+    current_session,
+    require_fresh,
+    require_mfa,
+    require_permission,
+    require_role,
+    require_session,
+)
 from authmw.hosts.asgi import AuthMiddleware
 from authmw.hosts.wsgi import AuthMiddleware as WSGIAuthMiddleware
 from authmw.ports import EmailMessage, PhoneMessage
@@ -150,6 +160,10 @@ def _who() -> dict[str, str]:
     return {"user_id": current_session().user_id}
 
 
+def _roles() -> dict[str, list[str]]:
+    return {"roles": list(current_session().roles)}
+
+
 def asgi_app(auth: Auth) -> Starlette:
     @require_session
     async def who(request: Request) -> JSONResponse:
@@ -163,10 +177,20 @@ def asgi_app(auth: Auth) -> Starlette:
     async def fresh(request: Request) -> JSONResponse:
         return JSONResponse(_who())
 
+    @require_permission("documents", "write")
+    async def write(request: Request) -> JSONResponse:
+        return JSONResponse(_roles())
+
+    @require_role("editor", exact=True)
+    def write_exact(request: Request) -> JSONResponse:
+        return JSONResponse(_roles())
+
     async def public(request: Request) -> JSONResponse:
         return JSONResponse({"public": True})
 
-    routes = [Route("/who", who), Route("/mfa", mfa), Route("/fresh", fresh), Route("/v1/public-of-the-host", public)]
+    views = {"who": who, "mfa": mfa, "fresh": fresh, "write": write, "write-exact": write_exact}
+    routes = [Route(f"/{name}", view) for name, view in views.items()]
+    routes.append(Route("/v1/public-of-the-host", public))
     return Starlette(routes=routes, middleware=[Middleware(AuthMiddleware, auth=auth)])
 
 
@@ -177,6 +201,8 @@ def wsgi_app(auth: Auth) -> Any:
         "/who": require_session(_who),
         "/mfa": require_mfa(_who),
         "/fresh": require_fresh(minutes=5)(_who),
+        "/write": require_permission("documents", "write")(_roles),
+        "/write-exact": require_role("editor", exact=True)(_roles),
         "/v1/public-of-the-host": lambda: {"public": True},
     }
 

@@ -11,6 +11,7 @@ from authmw.operations import Response
 from authmw.people.records import Part, Session, Subject
 from authmw.people.rules import live_locks
 from authmw.signin.complete import SignedIn
+from authmw.signin.rules import roles_of
 from authmw.signin.sessions import factor_on_the_wire
 
 
@@ -145,7 +146,7 @@ def user_answer(user: Subject, now: datetime) -> UserAnswer:
             for part in _of(user, "biometric")
         ],
         is_locked=lock is not None,
-        roles=sorted({"stytch_user", *user.roles}),
+        roles=list(roles_of(user)),
         name=NameAnswer(first_name=user.first_name, middle_name=user.middle_name, last_name=user.last_name),
         created_at=user.created_at,
         password=PasswordAnswer(

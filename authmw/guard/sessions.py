@@ -12,12 +12,15 @@ from datetime import datetime
 import attrs
 
 from authmw.crypto import jwts
+from authmw.drive import IO
 from authmw.errors import Refused, StorageError
 from authmw.guard.verified import VerifiedSession, session_of
 from authmw.ledger.commits import touch
 from authmw.operations import Core
+from authmw.people.records import Session, User
+from authmw.permissions import Policy
 from authmw.signin.keys import KeyRing
-from authmw.signin.rules import category_of, needs_touch
+from authmw.signin.rules import category_of, lives, needs_touch, roles_of
 from authmw.signin.sessions import issue_jwt, live_by_token
 from authmw.storage import Update
 
@@ -46,6 +49,28 @@ class SessionGuard:
         self._lock = threading.Lock()
         self._verified: dict[str, tuple[VerifiedSession, float]] = {}
         core.denied.listeners.append(self.forget)
+
+    @property
+    def io(self) -> IO:
+        """How storage waits."""
+        return self._core.storage.io
+
+    @property
+    def policy(self) -> Policy:
+        """The project's policy."""
+        return self._core.settings.rbac
+
+    async def roles_now(self, session: VerifiedSession) -> tuple[str, ...]:
+        """The roles that the session's user holds in storage now. Refused: `user_unauthenticated` if session or user are gone, `server_unavailable`."""
+        core = self._core
+        try:
+            stored = await core.storage.get(Session, session.session_id)
+            user = await core.storage.get(User, session.user_id)
+        except StorageError:
+            raise Refused("server_unavailable") from None
+        if stored is None or user is None or not lives(stored, user, core.clock.now(), core.settings.sessions):
+            raise Refused("user_unauthenticated")
+        return roles_of(user)
 
     def remembered(self, key: str, now: datetime) -> VerifiedSession | None:
         """The session of a cookie header (or JWT) verified before, while its JWT lives."""

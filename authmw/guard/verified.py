@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
 from authmw.crypto.jwts import VerifiedClaims
+from authmw.drive import IO
 from authmw.errors import Refused
+from authmw.permissions import Policy, granting_roles
 
 
 @attrs.frozen(kw_only=True)
@@ -50,12 +52,31 @@ def session_of(claims: VerifiedClaims, categories: frozenset[str]) -> VerifiedSe
     )
 
 
+class RoleSource(Protocol):
+    """What guards of roles ask: the project's policy, and storage where they are told to be exact."""
+
+    @property
+    def io(self) -> IO:
+        """How `roles_now` waits."""
+        ...
+
+    @property
+    def policy(self) -> Policy:
+        """The project's policy."""
+        ...
+
+    async def roles_now(self, session: VerifiedSession) -> tuple[str, ...]:
+        """The roles that the session's user holds in storage now. Refused: `user_unauthenticated` if session or user are gone."""
+        ...
+
+
 @attrs.frozen
 class Seen:
     """What the middleware found on a request: the session or none, and the time it was judged at."""
 
     session: VerifiedSession | None
     now: datetime
+    roles: RoleSource = attrs.field(repr=False)
 
 
 seen: ContextVar[Seen | None] = ContextVar("authmw_seen", default=None)
@@ -90,6 +111,41 @@ def demand_mfa() -> VerifiedSession:
     if len(session.categories) < 2:
         raise Refused("insufficient_factors")
     return session
+
+
+def demand_role(role: str) -> VerifiedSession:
+    """The session, if its user holds this role. Refused: `consumer_session_authorization_error`."""
+    session = current_session()
+    _demand(role in session.roles)
+    return session
+
+
+def demand_permission(resource_id: str, action: str) -> VerifiedSession:
+    """The session, if one of its user's roles grants this. Refused: `consumer_session_authorization_error`."""
+    session = current_session()
+    _demand(bool(granting_roles(_here().roles.policy, session.roles, resource_id, action)))
+    return session
+
+
+def role_source() -> RoleSource:
+    """Where this request's roles come from."""
+    return _here().roles
+
+
+async def exact_session() -> VerifiedSession:
+    """The session with the roles that its user holds in storage now. Refused as `current_session` and `RoleSource.roles_now`."""
+    session = current_session()
+    return attrs.evolve(session, roles=await role_source().roles_now(session))
+
+
+def hold(session: VerifiedSession) -> None:
+    """Make this what `current_session()` answers for the rest of the request."""
+    seen.set(attrs.evolve(_here(), session=session))
+
+
+def _demand(granted: bool) -> None:
+    if not granted:
+        raise Refused("consumer_session_authorization_error")
 
 
 def demand_fresh(minutes: int) -> VerifiedSession:

@@ -78,7 +78,7 @@ class AuthMiddleware:
         scope["authmw.session"] = found.session
         peer = scope["client"][0] if scope.get("client") else None
         here = Visit(describe=lambda: self._visitor.caller(peer, _headers(scope)))
-        seen_token = seen.set(Seen(found.session, now))
+        seen_token = seen.set(Seen(found.session, now, self._auth.guard))
         visit_token = visit.set(here)
         outgoing = found
         started = False

@@ -63,7 +63,7 @@ class AuthMiddleware:
             found = drive.run(self._io, self._visitor.found(cookies, now))
         environ["authmw.session"] = found.session
         here = Visit(describe=lambda: self._visitor.caller(environ.get("REMOTE_ADDR"), _headers(environ)))
-        seen.set(Seen(found.session, now))
+        seen.set(Seen(found.session, now, self._auth.guard))
         visit.set(here)
         outgoing = found
 

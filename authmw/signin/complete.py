@@ -16,7 +16,7 @@ from authmw.ledger.commits import commit
 from authmw.operations import Call, current_call
 from authmw.people.records import Proved, Session, Subject
 from authmw.signin.keys import KeyRing
-from authmw.signin.rules import end_of, merged_claims, satisfies_mfa, with_factor
+from authmw.signin.rules import end_of, merged_claims, roles_of, satisfies_mfa, with_factor
 from authmw.signin.sessions import Live, derive_token, issue_jwt, live_session, with_new_secret
 from authmw.storage import Insert, Update, Write
 
@@ -129,7 +129,7 @@ def _session_for(call: Call, joined: Live | None, proof: Proof, asked: Asked) ->
         user_agent=(asked.user_agent or call.caller.user_agent)[:1024],
         factors=(proof.factor,),
         custom_claims=merged_claims({}, asked.custom_claims),
-        roles=tuple(sorted({"stytch_user", *proof.after.roles})),
+        roles=roles_of(proof.after),
         subject_epoch=proof.after.session_epoch,
     )
     return with_new_secret(call.core.roots, born, now)

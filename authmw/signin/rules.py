@@ -16,6 +16,7 @@ import msgspec
 from authmw.crypto.jwts import ORGANIZATION_CLAIM, RESERVED, SESSION_CLAIM
 from authmw.errors import Refused
 from authmw.people.records import Proved, Session, Subject
+from authmw.permissions import USER_ROLE
 from authmw.settings import MfaRule, SessionRules
 
 Category = Literal["account", "phone", "dedicated"]
@@ -137,6 +138,11 @@ def lives(session: Session, subject: Subject, now: datetime, rules: SessionRules
     return not (
         rules.absolute_minutes is not None and now - session.started_at >= timedelta(minutes=rules.absolute_minutes)
     )
+
+
+def roles_of(subject: Subject) -> tuple[str, ...]:
+    """The roles a user holds now: the one that everybody has, and those that were given."""
+    return tuple(sorted({USER_ROLE, *subject.roles}))
 
 
 def needs_touch(session: Session, now: datetime, rules: SessionRules) -> bool:

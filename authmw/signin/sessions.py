@@ -18,7 +18,7 @@ from authmw.operations import Core
 from authmw.people.records import Proved, Session, Subject, User
 from authmw.settings import Settings
 from authmw.signin.keys import KeyRing
-from authmw.signin.rules import ROTATION_GRACE, lives, satisfies_mfa
+from authmw.signin.rules import ROTATION_GRACE, lives, roles_of, satisfies_mfa
 from authmw.storage import Storage
 
 _PURPOSE = "session token"
@@ -68,7 +68,7 @@ def claims_of(settings: Settings, session: Session, subject: Subject, now: datet
         "expires_at": rfc3339(session.expires_at),
         "attributes": {"ip_address": session.ip_address, "user_agent": session.user_agent},
         "authentication_factors": [factor_on_the_wire(factor) for factor in session.factors],
-        "roles": list(session.roles),
+        "roles": list(roles_of(subject)),
         "epoch": session.subject_epoch,
         "mfa": satisfies_mfa(subject, session.factors, settings.mfa, settings.second_factors),
     }
@@ -140,7 +140,8 @@ async def _alive(storage: Storage, session: Session, settings: Settings, now: da
     subject = await storage.get(User, session.subject_id)
     if subject is None or not lives(session, subject, now, settings.sessions):
         raise Refused("session_not_found")
-    return Live(session, subject)
+    # A role that was given or taken since the session began counts from now on (B2B-04).
+    return Live(attrs.evolve(session, roles=roles_of(subject)), subject)
 
 
 async def live_session(

@@ -18,9 +18,10 @@ from authmw.operations import Call, Core, Product, Response, current_call, opera
 from authmw.parameters import JWT, Claims, Id, RoleId, SessionMinutes, Token
 from authmw.people.directory import user_by_reference
 from authmw.people.records import Session, User
+from authmw.permissions import Policy, granting_roles
 from authmw.rows import Row
 from authmw.signin.keys import KeyRing
-from authmw.signin.rules import end_of, lives, merged_claims, needs_touch
+from authmw.signin.rules import end_of, lives, merged_claims, needs_touch, roles_of
 from authmw.signin.sessions import Live, derive_token, issue_jwt, live_session, with_new_secret
 from authmw.storage import Between, Delete, Order, Update
 
@@ -30,6 +31,13 @@ class AuthorizationCheck(msgspec.Struct, kw_only=True):
 
     resource_id: RoleId
     action: RoleId
+
+
+class AuthorizationVerdict(msgspec.Struct, kw_only=True):
+    """That the session's roles permit it, and which of them do."""
+
+    authorized: bool
+    granting_roles: list[str]
 
 
 class GetResponse(Response, kw_only=True):
@@ -46,6 +54,7 @@ class SessionResponse(Response, kw_only=True):
     session_jwt: str
     user: UserAnswer
     user_id: str
+    verdict: AuthorizationVerdict | None
 
 
 class JWKSResponse(Response, kw_only=True):
@@ -75,7 +84,8 @@ class Sessions(Product):
         rules = call.settings.sessions
         live = [session for session in page.records if lives(session, user, call.now, rules)]
         live.sort(key=lambda session: session.started_at, reverse=True)
-        return GetResponse(sessions=[session_answer(session) for session in live])
+        roles = roles_of(user)
+        return GetResponse(sessions=[session_answer(attrs.evolve(session, roles=roles)) for session in live])
 
     @operation("POST", "/v1/sessions/authenticate", action="SessionsAuthenticate")
     async def authenticate(
@@ -90,14 +100,13 @@ class Sessions(Product):
         """Prove that a session holds, by its token or by a JWT of it (expired or not), and get fresh tokens.
 
         A duration moves the session's end to that many minutes from now; it makes no factor fresher. Custom claims replace by name, null deletes. Refused:
-        `session_not_found`, `invalid_session_token`, `unable_to_parse_session_jwt`, `no_session_arguments`.
+        `consumer_session_authorization_error` (403), `session_not_found`, `invalid_session_token`, `unable_to_parse_session_jwt`, `no_session_arguments`.
         """
         call = current_call()
         live = await signed_in_caller(call, self.keys, session_token, session_jwt)
         if live is None:
             raise Refused("user_unauthenticated" if call.caller.audience == "browser" else "no_session_arguments")
-        if authorization_check is not None:
-            raise Refused("invalid_argument", "No RBAC policy is configured in this project.")
+        verdict = _verdict(call.settings.rbac, live, authorization_check)
         claims = None if call.caller.audience == "browser" else session_custom_claims
         session = await self._kept(call, live, session_duration_minutes, claims)
         token = derive_token(call.core.roots, session) or ""
@@ -108,6 +117,7 @@ class Sessions(Product):
             session_jwt=jwt,
             user=user_answer(live.subject, call.now),
             user_id=live.subject.id,
+            verdict=verdict,
         )
 
     async def _kept(self, call: Call, live: Live, minutes: int | None, claims: dict[str, Any] | None) -> Session:
@@ -170,6 +180,16 @@ class Sessions(Product):
         if project_id != call.settings.project_id:
             raise Refused("project_not_found")
         return JWKSResponse(keys=await self.keys.published())
+
+
+def _verdict(policy: Policy, live: Live, check: AuthorizationCheck | None) -> AuthorizationVerdict | None:
+    """Whether the user's roles, as they stand in storage now, permit what was asked. Refused: `consumer_session_authorization_error`."""
+    if check is None:
+        return None
+    granting = granting_roles(policy, roles_of(live.subject), check.resource_id, check.action)
+    if not granting:
+        raise Refused("consumer_session_authorization_error")
+    return AuthorizationVerdict(authorized=True, granting_roles=list(granting))
 
 
 async def end_all(call: Call, user: User) -> User:

@@ -1,0 +1,1 @@
+"""Products that consumer and B2B projects share: one instance, one route."""

@@ -1,0 +1,1 @@
+"""Finding out what one talks to."""
