@@ -10,6 +10,7 @@ import attrs
 
 from authmw import drive
 from authmw.clock import Clock, SystemClock
+from authmw.consumer.impersonation.operations import Impersonation
 from authmw.consumer.magic_links.operations import MagicLinks
 from authmw.consumer.otps.operations import OTPs
 from authmw.consumer.sessions.operations import Sessions
@@ -91,6 +92,7 @@ class Auth:
         self.sessions = Sessions(self.core, self.keys)
         self.magic_links = MagicLinks(self.core, self.keys)
         self.otps = OTPs(self.core, self.keys)
+        self.impersonation = Impersonation(self.core, self.keys)
         self.rbac = RBAC(self.core)
         self.debug = Debug(self.core)
         self.guard = SessionGuard(self.core, self.keys)

@@ -167,6 +167,8 @@ ERROR_TYPES = _table(
     # Crypto wallets
     # Device biometrics
     # Sessions: attest, migrate, exchange, impersonation
+    ("user_impersonation_not_allowed", 400, "This project does not allow impersonation."),
+    ("unable_to_auth_impersonation_token", 401, "The impersonation token is not valid, was used or has expired."),
     # Machine to machine
     # Connected apps and being a provider
     # RBAC

@@ -114,6 +114,7 @@ class Settings:
     reveal_unknown: bool = False
     browser_sending: bool = True
     sign_in_path: str = "/login"
+    impersonation: bool = False
     csrf_for_host: bool = False
     debug: bool = False
     sandbox: bool = True

@@ -16,7 +16,7 @@ from authmw.ledger.commits import commit
 from authmw.operations import Call, current_call
 from authmw.people.records import Proved, Session, Subject
 from authmw.signin.keys import KeyRing
-from authmw.signin.rules import end_of, merged_claims, roles_of, satisfies_mfa, with_factor
+from authmw.signin.rules import end_of, is_impersonated, merged_claims, roles_of, satisfies_mfa, with_factor
 from authmw.signin.sessions import Live, derive_token, issue_jwt, live_session, with_new_secret
 from authmw.storage import Insert, Update, Write
 
@@ -96,6 +96,10 @@ async def _joined(call: Call, proof: Proof, asked: Asked, keys: KeyRing) -> Live
         if browser:
             return None
         raise Refused("user_id_mismatch")
+    if live is not None and is_impersonated(live.session.factors):
+        if browser:
+            return None
+        raise Refused("session_not_mutable")
     return live
 
 

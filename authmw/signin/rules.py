@@ -45,6 +45,9 @@ CATEGORIES: dict[tuple[str, str], Category] = {
 }
 """Every factor's category, by type and delivery method; `*` is any method."""
 
+IMPERSONATED = "impersonated"
+"""The type of the factor that says that somebody else is behind a session."""
+
 SECOND_FACTORS = frozenset({"totp"})
 """Kinds of parts whose active enrolment makes a second category necessary; a host may declare more."""
 
@@ -81,7 +84,7 @@ def satisfies_mfa(
     subject: Subject, factors: Collection[Proved], rule: MfaRule, second_factors: Collection[str] = ()
 ) -> bool:
     """Whether a session passes for signed-in: two categories, or a passkey with user verification, once a second factor is enrolled."""
-    if rule == "host":
+    if rule == "host" or is_impersonated(factors):
         return True
     needed = SECOND_FACTORS | frozenset(second_factors)
     if not any(part.verified and part.kind in needed for part in subject.parts):
@@ -91,12 +94,19 @@ def satisfies_mfa(
 
 def check_sensitive(subject: Subject, factors: Collection[Proved], now: datetime) -> None:
     """The rule of sensitive self-service calls (ACC-02): with two categories enrolled, two must be proved and one factor be fresh."""
+    if is_impersonated(factors):
+        raise Refused("session_not_mutable", "Whoever is signed in as somebody else cannot change how they sign in.")
     if len(enrolled_categories(subject)) < 2:
         return
     if len(categories_of(factors)) < 2:
         raise Refused("insufficient_factors")
     if not any(is_fresh(factor, now, FRESH) for factor in factors):
         raise Refused("stale_factors")
+
+
+def is_impersonated(factors: Iterable[Proved]) -> bool:
+    """Whether somebody else is behind a session, by an impersonation token."""
+    return any(factor.type == IMPERSONATED for factor in factors)
 
 
 def is_fresh(factor: Proved, now: datetime, within: timedelta) -> bool:

@@ -21,7 +21,7 @@ from authmw.people.records import Session, User
 from authmw.permissions import Policy, granting_roles
 from authmw.rows import Row
 from authmw.signin.keys import KeyRing
-from authmw.signin.rules import end_of, lives, merged_claims, needs_touch, roles_of
+from authmw.signin.rules import end_of, is_impersonated, lives, merged_claims, needs_touch, roles_of
 from authmw.signin.sessions import Live, derive_token, issue_jwt, live_session, with_new_secret
 from authmw.storage import Between, Delete, Order, Update
 
@@ -123,6 +123,8 @@ class Sessions(Product):
     async def _kept(self, call: Call, live: Live, minutes: int | None, claims: dict[str, Any] | None) -> Session:
         """The session after this call: written if something of it changed, touched if it is time, else left alone."""
         session, rules = live.session, call.settings.sessions
+        if is_impersonated(session.factors):
+            minutes, claims = None, None  # It is never extended, and says what it said when it began.
         after = attrs.evolve(session, custom_claims=merged_claims(session.custom_claims, claims))
         if minutes is not None:
             end = end_of(call.now, minutes, session.started_at, rules)
