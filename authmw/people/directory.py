@@ -39,6 +39,11 @@ async def user_by_part(storage: Storage, part_id: str, missing: str) -> User:
     return user
 
 
+async def user_by_identity(storage: Storage, kind: str, *identity: str) -> User | None:
+    """The user who has a factor of this kind and identity."""
+    return await storage.find(User, "identity", (kind, *identity))
+
+
 def new_email(call: Call, address: str, *, verified: bool = False) -> Email:
     """An e-mail under a new id."""
     return Email(

@@ -47,6 +47,8 @@ class Part:
     verified: bool = False
     created_at: datetime
     details: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+    identity: tuple[str, ...] = attrs.field(default=(), repr=False)
+    """What finds its owner, and belongs to one subject only: a provider's issuer and subject, a wallet's type and address, a passkey's credential id. Never an e-mail (ACC-07)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -117,6 +119,10 @@ def _parts(subject: Subject) -> Iterator[Value]:
     yield from ((part.part_id,) for part in subject.parts)
 
 
+def _identities(subject: Subject) -> Iterator[Value]:
+    return ((part.kind, *part.identity) for part in subject.parts if part.identity)
+
+
 def _kinds(subject: Subject) -> Iterator[Value]:
     """What a search can ask of the factors: each kind with its verified flag."""
     yield from (("email", "true" if email.verified else "false") for email in subject.emails)
@@ -147,6 +153,7 @@ SUBJECT_INDEXES = (
     Index(name="email", values=_emails, unique=True, refusal="duplicate_email"),
     Index(name="phone", values=_phones, unique=True, refusal="duplicate_phone_number"),
     Index(name="part", values=_parts, unique=True),
+    Index(name="identity", values=_identities, unique=True),
     by_field("external_id", "external_id", unique=True, refusal="duplicate_user_external_id"),
     by_field("created", "created_at"),
     by_field("status", "status"),
