@@ -150,7 +150,8 @@ class Auth:
         here.kept = answer
 
     def close(self) -> None:
-        """Write what is noted and let go of connections."""
+        """Wait for what runs behind replies (at most 10 seconds), write what is noted and let go of connections."""
         if not drive.on_loop():
+            drive.finish(10)
             self.notes.flush()
             drive.run(self.storage.io, self.storage.close())

@@ -131,10 +131,18 @@ def later(io: IO, work: Coroutine[Any, Any, Any]) -> None:
     elif io == "async":
         asyncio.run_coroutine_threadsafe(work, home.loop())
     else:
-        _pool().submit(step, work)
+        submitted = _pool().submit(step, work)
+        _submitted.add(submitted)
+        submitted.add_done_callback(_submitted.discard)
+
+
+def finish(seconds: float) -> bool:
+    """Wait for what threads do behind replies, at most so long; whether all of it is done. Not on a thread that runs an event loop."""
+    return not concurrent.futures.wait(tuple(_submitted), timeout=seconds).not_done
 
 
 _background: set[asyncio.Task[Any]] = set()
+_submitted: set[concurrent.futures.Future[Any]] = set()
 _workers: concurrent.futures.ThreadPoolExecutor | None = None
 
 
@@ -149,6 +157,7 @@ def _forget_workers() -> None:
     global _workers
     _workers = None
     _background.clear()
+    _submitted.clear()
 
 
 os.register_at_fork(after_in_child=_forget_workers)

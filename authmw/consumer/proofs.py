@@ -7,6 +7,7 @@ from authmw.factors.challenges import Challenge
 from authmw.operations import Call
 from authmw.parameters import Attributes
 from authmw.people.directory import user_by_email
+from authmw.people.notices import notify_of
 from authmw.people.records import Email, Proved, Session, Subject, User
 from authmw.people.rules import prove_email
 from authmw.signin.complete import Asked, Proof
@@ -31,6 +32,7 @@ async def mailbox_proof(call: Call, challenge: Challenge, factor: Proved, spent:
     email = standing or Email(email_id=challenge.method_id, address=challenge.address, created_at=call.now)
     holder = await user_by_email(call.storage, email.address)
     owned = prove_email(user, email, holder, by_own_session=challenge.session_id is not None)
+    notify_of(call, user, owned.subject)
     writes: list[Write] = [spent]
     _deny_ended(call, user, owned.subject)
     if owned.loser is not None:

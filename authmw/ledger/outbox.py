@@ -6,6 +6,7 @@ repeated inside a request: a message that failed is due again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -14,13 +15,14 @@ import msgspec
 
 from authmw import drive
 from authmw.crypto import tokens
-from authmw.crypto.sealing import seal, unseal
+from authmw.crypto.roots import UnknownKey
+from authmw.crypto.sealing import SealBroken, seal, unseal
 from authmw.errors import SendingFailed
 from authmw.ledger.commits import settle
 from authmw.ledger.records import Event, Outgoing
 from authmw.operations import Call, Core
 from authmw.ports import EmailMessage
-from authmw.storage import Between, Delete, Order, Update, moment
+from authmw.storage import Between, Delete, Order, Update, Write, moment
 
 CLAIMED = timedelta(seconds=30)
 """A message is born claimed by its own process for so long; then any worker may take it."""
@@ -28,6 +30,7 @@ FIRST_ATTEMPT = 10.0
 """Seconds that a caller waits for the first attempt."""
 LIFE = timedelta(days=1)
 _PURPOSE = "outgoing message"
+_log = logging.getLogger("authmw")
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -41,37 +44,57 @@ class Payload(msgspec.Struct, frozen=True):
     link: str | None = None
 
 
-def enclose(call: Call, channel: str, payload: Payload) -> None:
-    """Have a message leave with the commit that the running operation is about to make."""
+def enclose(call: Call, channel: str, payload: Payload, *, reported: bool = True) -> None:
+    """Have a message leave with the commit that the running operation is about to make; `reported=False` if its failure is no failure of the call."""
     outgoing_id = tokens.new_id("outgoing", call.settings.environment)
-    sealed = seal(call.core.roots, _PURPOSE, outgoing_id, msgspec.msgpack.encode(payload))
     call.outgoing.append(
         Outgoing(
             outgoing_id=outgoing_id,
             channel=channel,
-            sealed=sealed,
+            sealed=_sealed(call.core, outgoing_id, payload),
             event_id=call.id,
             due_at=call.now + CLAIMED,
+            reported=reported,
             expires_at=call.now + LIFE,
         )
     )
 
 
 async def deliver(core: Core, outgoing: Outgoing) -> SendingFailed | None:
-    """Try to send a stored message and settle the outcome; the failure, if there was one."""
-    payload = msgspec.msgpack.decode(unseal(core.roots, _PURPOSE, outgoing.outgoing_id, outgoing.sealed), type=Payload)
+    """Try to send a stored message and settle the outcome; the failure, if there was one. Never raises for a message that cannot be opened or sent."""
     try:
-        for recipient in payload.to:
-            await drive.within(FIRST_ATTEMPT, _send(core, outgoing, payload, recipient))
-    except (SendingFailed, TimeoutError) as fault:
-        failure = (
-            fault
-            if isinstance(fault, SendingFailed)
-            else SendingFailed("The carrier did not answer in time.", retryable=True)
-        )
-        await _failed(core, outgoing, failure)
-        return failure
+        opened = unseal(core.roots, _PURPOSE, outgoing.outgoing_id, outgoing.sealed)
+        payload = msgspec.msgpack.decode(opened, type=Payload)
+    except (SealBroken, UnknownKey, msgspec.MsgspecError):
+        # Another process may still have the key this was sealed under, so it waits its turn like any other failure.
+        return await _failed(core, outgoing, SendingFailed("The message cannot be opened.", retryable=True))
+    for sent, recipient in enumerate(payload.to):
+        failure = await _attempt(core, outgoing, payload, recipient)
+        if failure is not None:
+            # Who has it already does not get it again.
+            left = msgspec.structs.replace(payload, to=payload.to[sent:])
+            return await _failed(
+                core, attrs.evolve(outgoing, sealed=_sealed(core, outgoing.outgoing_id, left)), failure
+            )
     await settle(core.storage, Delete(outgoing))
+    return None
+
+
+def _sealed(core: Core, outgoing_id: str, payload: Payload) -> bytes:
+    return seal(core.roots, _PURPOSE, outgoing_id, msgspec.msgpack.encode(payload))
+
+
+async def _attempt(core: Core, outgoing: Outgoing, payload: Payload, recipient: str) -> SendingFailed | None:
+    try:
+        await drive.within(FIRST_ATTEMPT, _send(core, outgoing, payload, recipient))
+    except SendingFailed as failure:
+        return failure
+    except TimeoutError:
+        return SendingFailed("The carrier did not answer in time.", retryable=True)
+    except Exception:  # noqa: BLE001 -- one message must not hold up the others
+        # An adapter that breaks its promise; what it raised may hold the message, so only its place is logged.
+        _log.error("sender_raised", extra={"channel": outgoing.channel})
+        return SendingFailed("The sender failed.", retryable=True)
     return None
 
 
@@ -91,18 +114,21 @@ async def _send(core: Core, outgoing: Outgoing, payload: Payload, recipient: str
     await drive.using(core.email.io, core.email.send, message)
 
 
-async def _failed(core: Core, outgoing: Outgoing, failure: SendingFailed) -> None:
+async def _failed(core: Core, outgoing: Outgoing, failure: SendingFailed) -> SendingFailed:
     now = core.clock.now()
-    page = await core.storage.page(Event, _about(outgoing.event_id), limit=1)
-    told = [
-        Update(attrs.evolve(event, status="error", error_type="downstream_carrier_error")) for event in page.records
-    ]
+    told: list[Write] = []
+    if outgoing.reported:
+        page = await core.storage.page(Event, _about(outgoing.event_id), limit=1)
+        told = [
+            Update(attrs.evolve(event, status="error", error_type="downstream_carrier_error")) for event in page.records
+        ]
     if failure.retryable and now < outgoing.expires_at:
         wait = timedelta(seconds=30 * 2 ** min(outgoing.attempts, 10))
         again = Update(attrs.evolve(outgoing, attempts=outgoing.attempts + 1, due_at=now + wait))
         await settle(core.storage, again, *told)
     else:
         await settle(core.storage, Delete(outgoing), *told)
+    return failure
 
 
 def _about(request_id: str) -> Between:
@@ -110,10 +136,11 @@ def _about(request_id: str) -> Between:
 
 
 async def deliver_all(core: Core, messages: Sequence[Outgoing]) -> SendingFailed | None:
-    """The first attempt for the messages of a commit just made (they are stored as version 1); the first failure."""
+    """The first attempt for the messages of a commit just made (they are stored as version 1); the last failure that is the call's own."""
     failure = None
     for message in messages:
-        failure = await deliver(core, attrs.evolve(message, version=1)) or failure
+        failed = await deliver(core, attrs.evolve(message, version=1))
+        failure = failed if failed is not None and message.reported else failure
     return failure
 
 

@@ -15,6 +15,7 @@ from authmw.ledger.commits import event_of
 from authmw.ledger.notes import Notes
 from authmw.ledger.outbox import deliver_all
 from authmw.ledger.reading import Remembering
+from authmw.ledger.records import Outgoing
 from authmw.operations import PROJECT, Answer, Call, Core, Operation, Product, begin, end, visit
 
 ATTEMPTS = 8
@@ -105,20 +106,18 @@ class Performer:
 
 async def _send(call: Call) -> None:
     """The first attempt at the call's messages: awaited and reported for trusted callers, behind the reply for the public."""
-    messages = list(call.outgoing)
-    if not messages or not call.committed:
-        return
-    if call.caller.audience == "browser":
-        drive.later(call.core.storage.io, _send_quietly(call.core, messages))
-        return
-    failure = await deliver_all(call.core, messages)
+    messages = [record for record in call.outgoing if isinstance(record, Outgoing)] if call.committed else []
+    quiet = [message for message in messages if call.caller.audience == "browser" or not message.reported]
+    if quiet:
+        drive.later(call.core.storage.io, _send_quietly(call.core, quiet))
+    failure = await deliver_all(call.core, [message for message in messages if message not in quiet])
     if failure is not None:
         raise Refused(
             "server_unavailable" if failure.retryable else "downstream_carrier_error", "The message could not be sent."
         )
 
 
-async def _send_quietly(core: Core, messages: list[Any]) -> None:
+async def _send_quietly(core: Core, messages: list[Outgoing]) -> None:
     try:
         await deliver_all(core, messages)
     except AuthError:

@@ -52,6 +52,8 @@ class Outgoing(Record):
     event_id: str
     due_at: datetime
     attempts: int = 0
+    reported: bool = True
+    """Whether the call that asked for it has failed if it cannot be sent; a notice only accompanies a change that stands."""
     expires_at: datetime
 
 

@@ -20,6 +20,7 @@ from authmw.ledger.records import Purge
 from authmw.operations import Call, Product, Response, current_call, operation
 from authmw.parameters import Attributes, EmailAddress, Id, Metadata, Name, PhoneNumber, Roles, Text
 from authmw.people.directory import new_email, new_user, user_by_part, user_by_reference
+from authmw.people.notices import notify_of
 from authmw.people.records import Credential, Phone, User
 from authmw.people.rules import merged_metadata, with_phone, without_email, without_part, without_phone
 from authmw.rows import Row
@@ -223,7 +224,7 @@ class Users(Product):
         phones = (new_phone(call, phone_number),) if phone_number else ()
         after = await end_all(call, attrs.evolve(user, emails=emails, phones=phones))
         await _refuse_duplicates(call, after)
-        return await _changed(call, after)
+        return await _changed(call, user, after)
 
     @operation("DELETE", "/v1/users/{user_id}", action="DeleteUser")
     async def delete(self, *, user_id: Id) -> DeleteResponse:
@@ -240,14 +241,14 @@ class Users(Product):
         """Remove an e-mail; other sessions end. Refused: `email_not_found`, `cannot_delete_last_primary_factor`."""
         call = current_call()
         user = await _holder(call, email_id, "email_not_found")
-        return await _changed(call, await end_all(call, without_email(user, email_id)))
+        return await _changed(call, user, await end_all(call, without_email(user, email_id)))
 
     @operation("DELETE", "/v1/users/phone_numbers/{phone_id}", action="DeleteUserPhoneNumber")
     async def delete_phone_number(self, *, phone_id: Id) -> UserResponse:
         """Remove a phone number; other sessions end. Refused: `phone_number_not_found`, `cannot_delete_last_primary_factor`."""
         call = current_call()
         user = await _holder(call, phone_id, "phone_number_not_found")
-        return await _changed(call, await end_all(call, without_phone(user, phone_id)))
+        return await _changed(call, user, await end_all(call, without_phone(user, phone_id)))
 
     @operation(
         "DELETE", "/v1/users/webauthn_registrations/{webauthn_registration_id}", action="DeleteUserWebAuthnRegistration"
@@ -290,7 +291,7 @@ class Users(Product):
         """Remove the host's own id from a user."""
         call = current_call()
         user = await user_by_reference(call.storage, user_id)
-        return await _changed(call, attrs.evolve(user, external_id=None))
+        return await _changed(call, user, attrs.evolve(user, external_id=None))
 
 
 def new_phone(call: Call, number: str) -> Phone:
@@ -327,7 +328,7 @@ async def _without_part(part_id: str, kind: str, missing: str) -> UserResponse:
         raise Refused(missing)
     credential = await call.storage.get(Credential, part_id)
     after = await end_all(call, without_part(user, part_id))
-    return await _changed(call, after, *((Delete(credential),) if credential else ()))
+    return await _changed(call, user, after, *((Delete(credential),) if credential else ()))
 
 
 async def _check_own(call: Call) -> User:
@@ -354,6 +355,7 @@ def _is_other(found: User | None, user: User) -> bool:
     return found is not None and found.id != user.id
 
 
-async def _changed(call: Call, after: User, *more: Write) -> UserResponse:
+async def _changed(call: Call, before: User, after: User, *more: Write) -> UserResponse:
+    notify_of(call, before, after)
     await commit(Update(after), *more, subject_id=after.id)
     return UserResponse(user_id=after.id, user=user_answer(after, call.now))
