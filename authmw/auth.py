@@ -10,6 +10,7 @@ import attrs
 
 from authmw import drive
 from authmw.clock import Clock, SystemClock
+from authmw.consumer.crypto_wallets.operations import CryptoWallets
 from authmw.consumer.impersonation.operations import Impersonation
 from authmw.consumer.magic_links.operations import MagicLinks
 from authmw.consumer.otps.operations import OTPs
@@ -92,6 +93,7 @@ class Auth:
         self.sessions = Sessions(self.core, self.keys)
         self.magic_links = MagicLinks(self.core, self.keys)
         self.otps = OTPs(self.core, self.keys)
+        self.crypto_wallets = CryptoWallets(self.core, self.keys)
         self.impersonation = Impersonation(self.core, self.keys)
         self.rbac = RBAC(self.core)
         self.debug = Debug(self.core)

@@ -165,6 +165,18 @@ ERROR_TYPES = _table(
     # WebAuthn
     # OAuth
     # Crypto wallets
+    ("invalid_crypto_wallet_address", 400, "The wallet address is not valid."),
+    ("duplicate_wallet_address", 400, "This wallet belongs to another user."),
+    ("unable_to_authenticate_crypto_wallet", 401, "The signature is not that of a text that waits for this wallet."),
+    ("crypto_wallet_type_incompatible_with_siwe", 400, "Sign-in parameters can be given for Ethereum wallets only."),
+    ("invalid_siwe_domain", 400, "The domain of the message is not valid, or not one of this project."),
+    ("invalid_siwe_uri", 400, "The URI of the message is not valid, or not on its domain."),
+    ("invalid_siwe_chain_id", 400, "The chain id of the message is not valid."),
+    ("invalid_siwe_statement", 400, "The statement of the message is not valid."),
+    ("invalid_siwe_message_request_id", 400, "The request id of the message is not valid."),
+    ("invalid_siwe_resource", 400, "A resource of the message is not valid."),
+    ("siwe_message_expired", 400, "The message has expired; ask for another."),
+    ("siwe_message_not_valid_yet", 400, "The message is not valid yet."),
     # Device biometrics
     # Sessions: attest, migrate, exchange, impersonation
     ("user_impersonation_not_allowed", 400, "This project does not allow impersonation."),

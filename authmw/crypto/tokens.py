@@ -18,6 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _ENVIRONMENTS = frozenset({"test", "live"})
 _JITTER_STEPS = 2**53
+_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def random_bytes(count: int) -> bytes:
@@ -40,6 +41,12 @@ def digits(count: int) -> str:
     """So many decimal digits, leading zeros kept, every number equally likely. Raises ValueError for a count below 1."""
     _at_least_one(count)
     return f"{secrets.randbelow(10**count):0{count}d}"
+
+
+def letters(count: int) -> str:
+    """So many lower-case letters and digits (36 of them, 5.17 bits each), every text equally likely. Raises ValueError for a count below 1."""
+    _at_least_one(count)
+    return "".join(secrets.choice(_LETTERS) for _ in range(count))
 
 
 def jitter() -> float:

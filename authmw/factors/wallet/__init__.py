@@ -1,0 +1,1 @@
+"""Crypto wallets: a signature by the key of an address."""

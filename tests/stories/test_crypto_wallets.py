@@ -1,0 +1,163 @@
+"""Signing in by a wallet, through the public door."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from tests.wallets import EthereumWallet, SolanaWallet
+from tests.world import World
+
+START, AUTHENTICATE = "/v1/crypto_wallets/authenticate/start", "/v1/crypto_wallets/authenticate"
+Wallet = EthereumWallet | SolanaWallet
+WALLETS = [EthereumWallet(11), SolanaWallet(11)]
+
+
+def named(wallet: Wallet, **more: Any) -> dict[str, Any]:
+    return {"crypto_wallet_type": wallet.wallet_type, "crypto_wallet_address": wallet.address, **more}
+
+
+def start(world: World, wallet: Wallet, **more: Any) -> dict[str, Any]:
+    answer = world.backend("POST", START, named(wallet, **more))
+    assert answer.status == 200, answer.json
+    return answer.json
+
+
+def signed(world: World, wallet: Wallet, **more: Any) -> dict[str, Any]:
+    return named(wallet, signature=wallet.sign(start(world, wallet, **more)["challenge"]), session_duration_minutes=60)
+
+
+@pytest.mark.parametrize("wallet", WALLETS, ids=["ethereum", "solana"])
+def test_a_wallet_makes_its_user_and_signs_in_again(world: World, wallet: Wallet) -> None:
+    """CW-01, CW-04, CW-05, CW-07: the text names the project, the user is made by the proof, and the next proof finds them."""
+    started = start(world, wallet)
+    assert "Signing in with Project: authmw" in started["challenge"]
+    assert started["user_created"] is True
+    assert world.backend("GET", f"/v1/users/{started['user_id']}").status == 404
+    body = named(wallet, signature=wallet.sign(started["challenge"]), session_duration_minutes=60)
+    first = world.backend("POST", AUTHENTICATE, body).json
+    assert first["user_id"] == started["user_id"]
+    assert first["user"]["crypto_wallets"][0]["crypto_wallet_address"] == wallet.address
+    factor = first["session"]["authentication_factors"][0]
+    assert (factor["type"], factor["delivery_method"]) == ("crypto", "crypto_wallet")
+    assert factor["crypto_wallet_factor"]["crypto_wallet_address"] == wallet.address
+    again = start(world, wallet)
+    assert (again["user_id"], again["user_created"]) == (first["user_id"], False)
+    second = named(wallet, signature=wallet.sign(again["challenge"]))
+    answer = world.backend("POST", AUTHENTICATE, second).json
+    assert (answer["user_id"], answer["session"], answer["session_token"]) == (first["user_id"], None, "")
+
+
+def test_a_text_is_used_once_and_only_for_five_minutes(world: World) -> None:
+    wallet = WALLETS[0]
+    body = signed(world, wallet)
+    assert world.backend("POST", AUTHENTICATE, body).status == 200
+    again = world.backend("POST", AUTHENTICATE, body)
+    assert (again.status, again.json["error_type"]) == (401, "unable_to_authenticate_crypto_wallet")
+    late = signed(world, wallet)
+    world.clock.advance(minutes=5)
+    refused = world.backend("POST", AUTHENTICATE, late)
+    assert (refused.status, refused.json["error_type"]) == (400, "siwe_message_expired")
+
+
+def test_a_text_is_spent_by_one_of_32_at_once(world: World) -> None:
+    """A287."""
+    body, results, ready = signed(world, WALLETS[0]), [], threading.Barrier(32)
+
+    def use() -> None:
+        ready.wait()
+        results.append(world.backend("POST", AUTHENTICATE, body).status)
+
+    threads = [threading.Thread(target=use) for _ in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == [200] + [401] * 31
+
+
+def test_another_key_another_text_and_another_address_are_refused(world: World) -> None:
+    """CW-06."""
+    wallet, other = WALLETS[0], EthereumWallet(12)
+    text = start(world, wallet)["challenge"]
+    for body in (
+        named(wallet, signature=other.sign(text)),
+        named(wallet, signature=wallet.sign(text + " ")),
+        named(other, signature=wallet.sign(text)),
+        named(other, signature=other.sign(text)),
+    ):
+        answer = world.backend("POST", AUTHENTICATE, body)
+        assert (answer.status, answer.json["error_type"]) == (401, "unable_to_authenticate_crypto_wallet")
+    assert world.backend("POST", AUTHENTICATE, named(wallet, signature=wallet.sign(text))).status == 200
+
+
+def test_who_asks_for_somebody_elses_address_does_not_push_their_text_out(world: World) -> None:
+    body = signed(world, WALLETS[0])
+    for _ in range(4):
+        start(world, WALLETS[0])
+    assert world.backend("POST", AUTHENTICATE, body).status == 200
+
+
+def test_a_session_gets_the_wallet_and_its_factor(world: World) -> None:
+    """CW-08, and what belongs to somebody else is not taken."""
+    signed_in = world.sign_in()
+    token = signed_in["session_token"]
+    body = signed(world, WALLETS[0], session_token=token)
+    assert world.backend("POST", AUTHENTICATE, body).json["error_type"] == "unable_to_authenticate_crypto_wallet"
+    answer = world.backend("POST", AUTHENTICATE, {**body, "session_token": token}).json
+    assert answer["user_id"] == signed_in["user_id"]
+    assert answer["session"]["session_id"] == signed_in["session"]["session_id"]
+    assert [one["type"] for one in answer["session"]["authentication_factors"]] == ["magic_link", "crypto"]
+    assert world.inbox.entries()[0].subject == "A sign-in method was added to your authmw account"
+    other = world.sign_in("bob@example.org")
+    taken = world.backend("POST", START, named(WALLETS[0], session_token=other["session_token"]))
+    assert (taken.status, taken.json["error_type"]) == (400, "duplicate_wallet_address")
+
+
+def test_nobody_unproved_gets_a_wallet(world: World) -> None:
+    """ACC-03, USR-15."""
+    made = world.backend("POST", "/v1/users", {"email": "new@example.org"}).json
+    refused = world.backend("POST", START, named(WALLETS[0], user_id=made["user_id"]))
+    assert (refused.status, refused.json["error_type"]) == (400, "email_verification_required")
+
+
+def test_the_last_wallet_of_someone_without_addresses_stays(world: World) -> None:
+    """X-26."""
+    signed_in = world.backend("POST", AUTHENTICATE, signed(world, WALLETS[0])).json
+    wallet_id = signed_in["user"]["crypto_wallets"][0]["crypto_wallet_id"]
+    kept = world.backend("DELETE", f"/v1/users/crypto_wallets/{wallet_id}")
+    assert (kept.status, kept.json["error_type"]) == (400, "cannot_delete_last_primary_factor")
+
+
+def test_a_browser_signs_in_and_is_told_only_the_text(world: World) -> None:
+    answer = world.browser("POST", "/sdk/v1/crypto_wallets/authenticate/start/primary", named(WALLETS[0]))
+    assert set(answer.json["data"]) == {"challenge", "request_id", "status_code"}
+    body = named(WALLETS[0], signature=WALLETS[0].sign(answer.json["data"]["challenge"]))
+    path = "/sdk/v1/crypto_wallets/authenticate"
+    assert world.browser("POST", path, body).status == 400
+    signed_in = world.browser("POST", path, {**body, "session_duration_minutes": 30}).json["data"]
+    assert signed_in["session"]["user_id"] == signed_in["user_id"]
+
+
+def test_a_message_says_what_the_request_chose_on_a_domain_of_the_project(world: World) -> None:
+    siwe = {"domain": "localhost:8000", "uri": "http://localhost:8000/app", "chain_id": "137", "statement": "Hello."}
+    text = start(world, WALLETS[0], siwe_params=siwe)["challenge"]
+    assert "Chain ID: 137" in text
+    assert "Hello." in text
+    answer = world.backend("POST", AUTHENTICATE, named(WALLETS[0], signature=WALLETS[0].sign(text))).json
+    assert answer["siwe_params"]["chain_id"] == "137"
+    path = "/sdk/v1/crypto_wallets/authenticate/start/primary"
+    elsewhere = {"domain": "evil.example", "uri": "https://evil.example/"}
+    refused = world.browser("POST", path, named(WALLETS[0], siwe_params=elsewhere))
+    assert (refused.status, refused.json["error_type"]) == (400, "invalid_siwe_domain")
+    solana = world.backend("POST", START, named(WALLETS[1], siwe_params=siwe))
+    assert solana.json["error_type"] == "crypto_wallet_type_incompatible_with_siwe"
+
+
+@pytest.mark.parametrize("wallet_type", ["bitcoin", "", None, 1])
+def test_another_kind_of_wallet_is_refused(world: World, wallet_type: Any) -> None:
+    """CW-02."""
+    body = {"crypto_wallet_type": wallet_type, "crypto_wallet_address": WALLETS[0].address}
+    assert world.backend("POST", START, body).status == 400
