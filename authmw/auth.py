@@ -27,6 +27,8 @@ from authmw.limits import RateLimiter
 from authmw.operations import Caller, Core, Operation, Product, Visit, operations_of, visit
 from authmw.people.records import Credential, Organization, Session, User
 from authmw.platform.debug.operations import Debug
+from authmw.platform.m2m.operations import M2M
+from authmw.platform.m2m.records import M2MClient
 from authmw.platform.rbac.operations import RBAC
 from authmw.ports import EmailSender
 from authmw.revoked import Denied
@@ -48,6 +50,7 @@ KINDS: tuple[type[Record], ...] = (
     Purge,
     StoredKey,
     FirstKey,
+    M2MClient,
 )
 """Every kind of record that an `Auth` stores."""
 
@@ -97,6 +100,7 @@ class Auth:
         self.impersonation = Impersonation(self.core, self.keys)
         self.rbac = RBAC(self.core)
         self.debug = Debug(self.core)
+        self.m2m = M2M(self.core, self.keys)
         self.guard = SessionGuard(self.core, self.keys)
         if storage.io != "async":
             drive.step(storage.prepare(KINDS))

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
 Source: TypeAlias = Literal["DIRECT", "DASHBOARD", "SCIM"]
 Audience: TypeAlias = Literal["python", "backend", "browser"]
+Door: TypeAlias = Literal["backend", "oauth"]
+"""Which room of `http` answers an operation: the backend API, or the endpoints of OAuth, where clients prove who they are by a protocol of their own."""
 P = ParamSpec("P")
 S = TypeVar("S", bound="Product")
 R = TypeVar("R", bound="Answer")
@@ -184,11 +186,21 @@ class Product:
 class Operation:
     """The declaration of one operation. What is built from it is built on first use."""
 
-    def __init__(self, function: Callable[..., Any], method: Method, path: str, action: str) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        method: Method,
+        path: str,
+        action: str,
+        door: Door = "backend",
+        grant: str = "",
+    ) -> None:
         self.function = function
         self.method = method
         self.path = path
         self.action = action
+        self.door = door
+        self.grant = grant
         self.signature = inspect.signature(function)
         self.places = tuple(re.findall(r"\{(\w+)\}", path))
         parameters = list(self.signature.parameters.values())[1:]
@@ -295,16 +307,19 @@ def describe_fault(fault: Exception) -> str:
 
 
 def operation(
-    method: Method, path: str, *, action: str
+    method: Method, path: str, *, action: str, door: Door = "backend", grant: str = ""
 ) -> Callable[
     [Callable[Concatenate[S, P], Coroutine[Any, Any, R]]], Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
 ]:
-    """Declare a method of a Product as an operation: its HTTP method, its path under the root, and the action its events are logged under."""
+    """Declare a method of a Product as an operation: its HTTP method, its path under the root, and the action its events are logged under.
+
+    Operations of the OAuth door may share a path; `grant` is then the `grant_type` that asks for this one.
+    """
 
     def declare(
         function: Callable[Concatenate[S, P], Coroutine[Any, Any, R]],
     ) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
-        declared = Operation(function, method, path, action)
+        declared = Operation(function, method, path, action, door, grant)
 
         @functools.wraps(function)
         async def call(product: S, /, *args: P.args, **kwargs: P.kwargs) -> R:

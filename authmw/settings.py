@@ -14,6 +14,7 @@ from authmw.crypto.roots import RootKeys
 from authmw.crypto.secret import Secret
 from authmw.errors import Misconfigured
 from authmw.permissions import Policy
+from authmw.provider import Provider
 from authmw.redirects import InvalidRedirectURL, RedirectList, RedirectType, RedirectURL, local_default
 from authmw.templates import TemplateBook
 
@@ -106,6 +107,7 @@ class Settings:
     sessions: SessionRules = attrs.field(factory=SessionRules)
     locks: LockRules = attrs.field(factory=LockRules)
     rbac: Policy = attrs.field(factory=Policy)
+    provider: Provider = attrs.field(factory=Provider)
     mfa: MfaRule = "enrolled"
     second_factors: frozenset[str] = frozenset()
     cors_origins: tuple[str, ...] = ()
@@ -133,6 +135,13 @@ class Settings:
     def issuers(self) -> tuple[str, ...]:
         """What `iss` may be in session JWTs of this project; the first is what we write."""
         return (self.issuer or f"stytch.com/{self.project_id}",)
+
+    @property
+    def provider_issuer(self) -> str:
+        """Who we are as an OAuth and OpenID provider: `issuer` if that is an address, else the address of our mount. Discovery documents stand under it."""
+        if self.issuer is not None and self.issuer.startswith(("http://", "https://")):
+            return self.issuer
+        return self.public_url + self.mount
 
     @property
     def origin(self) -> str:
@@ -181,7 +190,7 @@ class Settings:
             faults.append("cors_origins must be exact origins; neither * nor null can be listed.")
         if self.cookies.domain and self.cookies.vendor is False and not self.cookies.secure:
             faults.append("cookies.domain needs secure cookies.")
-        return faults
+        return [*faults, *self.provider.faults(live=self.live)]
 
     def _in_live(self) -> list[str]:
         faults: list[str] = []

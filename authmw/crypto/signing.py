@@ -11,7 +11,7 @@ import functools
 import hashlib
 import re
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import attrs
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 Algorithm: TypeAlias = Literal["RS256", "ES256"]
-Purpose: TypeAlias = Literal["session", "access", "identity"]
-"""What a key signs: session JWTs, OAuth access tokens, or OpenID ID tokens. A token of one kind never verifies as another (TOK-07)."""
+Purpose: TypeAlias = Literal["session", "machine", "access", "identity"]
+"""What a key signs: session JWTs, access tokens of machines, access tokens that people grant, or OpenID ID tokens. A token of one kind never verifies as another (TOK-07)."""
 PrivateKey: TypeAlias = "RSAPrivateKey | EllipticCurvePrivateKey"
 PublicKey: TypeAlias = "RSAPublicKey | EllipticCurvePublicKey"
 
@@ -49,7 +49,7 @@ class SigningKey:
     private: bytes = attrs.field(repr=False)
     certificate: bytes = attrs.field(repr=False)
     algorithm: str = attrs.field(default="RS256", validator=attrs.validators.in_(("RS256", "ES256")))
-    purpose: str = attrs.field(default="session", validator=attrs.validators.in_(("session", "access", "identity")))
+    purpose: str = attrs.field(default="session", validator=attrs.validators.in_(get_args(Purpose)))
 
     @functools.cached_property
     def private_key(self) -> PrivateKey:

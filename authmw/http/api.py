@@ -15,6 +15,7 @@ from authmw.http.addresses import client_ip
 from authmw.http.answers import error_answer
 from authmw.http.backend import backend_routes
 from authmw.http.browser import browser_routes, cors, preflight
+from authmw.http.oauth import oauth_routes
 from authmw.http.openapi import openapi_routes
 from authmw.http.pages import page_routes
 from authmw.http.requests import Request
@@ -43,6 +44,8 @@ class Api:
             self._table.add(method, path, Entry("backend", target))
         for method, path, target in browser_routes(auth):
             self._table.add(method, path, Entry("browser", target))
+        for method, path, target in oauth_routes(auth):
+            self._table.add(method, path, Entry("backend", target))
         for method, path, target in openapi_routes(auth):
             self._table.add(method, path, Entry("backend", target))
         for method, path, target in page_routes(auth):

@@ -26,6 +26,8 @@ OPEN = frozenset({"SessionsJwks"})
 def backend_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
     """The routes of every operation in the table."""
     for product, operation in auth.table():
+        if operation.door != "backend":
+            continue
         yield operation.method, operation.path, _target(auth, product, operation)
 
 

@@ -50,7 +50,9 @@ def document(auth: Auth) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for operation in table:
         described = _described(operation, by_type, components)
-        paths.setdefault(operation.path, {})[operation.method.lower()] = described
+        methods = paths.setdefault(operation.path, {})
+        method = operation.method.lower()
+        methods[method] = _either(methods[method], described) if method in methods else described
     return {
         "openapi": "3.1.0",
         "info": {"title": auth.settings.name, "version": "1"},
@@ -64,6 +66,22 @@ def document(auth: Auth) -> dict[str, Any]:
     }
 
 
+def _either(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Two operations of one path, which grant types tell apart, as one: either body, either answer."""
+    merged = {**one, "summary": f"{one['summary']} Or: {other['summary']}"}
+    merged["description"] = f"{one['description']}\n\n{other['description']}"
+    bodies = other["requestBody"]["content"]
+    either = {
+        kind: {"schema": {"anyOf": [content["schema"], bodies[kind]["schema"]]}}
+        for kind, content in one["requestBody"]["content"].items()
+    }
+    merged["requestBody"] = {"required": True, "content": either}
+    answers = [described["responses"]["200"]["content"]["application/json"]["schema"] for described in (one, other)]
+    done = {"description": "Done.", "content": {"application/json": {"schema": {"anyOf": answers}}}}
+    merged["responses"] = {**one["responses"], "200": done}
+    return merged
+
+
 def _described(operation: Operation, schemas: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
     text = inspect.getdoc(operation.function) or ""
     described: dict[str, Any] = {
@@ -73,7 +91,7 @@ def _described(operation: Operation, schemas: dict[Any, Any], components: dict[s
         "parameters": [_parameter(name, "path", operation.place, schemas, components) for name in operation.places],
         "responses": _responses(operation, schemas),
     }
-    if operation.action in OPEN:
+    if operation.action in OPEN or operation.door == "oauth":
         described["security"] = []
     names = operation.body.__struct_fields__
     if operation.method == "GET":
@@ -81,9 +99,14 @@ def _described(operation: Operation, schemas: dict[Any, Any], components: dict[s
     elif operation.method != "DELETE":
         described["requestBody"] = {
             "required": operation.method == "POST",
-            "content": {"application/json": {"schema": schemas[operation.body]}},
+            "content": {kind: {"schema": schemas[operation.body]} for kind in _kinds(operation)},
         }
     return described
+
+
+def _kinds(operation: Operation) -> tuple[str, ...]:
+    """The content types that an operation's body may have."""
+    return ("application/json", "application/x-www-form-urlencoded")[: 2 if operation.door == "oauth" else 1]
 
 
 def _parameter(

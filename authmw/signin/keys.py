@@ -1,6 +1,10 @@
-"""The keys that sign sessions: next, active, retired; sealed at rest, cached in the process, rotated by command.
+"""The keys that sign tokens: next, active, retired; sealed at rest, cached in the process, rotated by command.
 
 Law: a key is published before it is used and for 30 days after, so that a JWT is readable for as long as `sessions.authenticate` accepts it.
+
+Each kind of token (`signing.Purpose`) has keys of its own, made when the first such token is signed, and all of them stand in one JWKS. The vendor's
+clients verify sessions, M2M tokens and access tokens against that one document and insist on `typ: JWT` for all three, so neither the document nor the header
+can keep them apart; the key does. Nothing else than its own kind verifies under a key here, whatever a token's claims say (TOK-07, RFC 8725 section 3.12).
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from authmw import drive
 from authmw.clock import ticks
 from authmw.crypto import signing
 from authmw.crypto.jwts import VerifyingKey
-from authmw.crypto.signing import SigningKey
+from authmw.crypto.signing import Purpose, SigningKey
 from authmw.ledger.commits import settle
 from authmw.operations import Core
 from authmw.storage import And, Insert, Record, Update, by_field, record
@@ -33,6 +37,7 @@ class StoredKey(Record):
     kid: str
     state: str
     algorithm: str
+    purpose: str = "session"
     sealed: bytes = attrs.field(repr=False)
     certificate: bytes = attrs.field(repr=False)
     created_at: datetime
@@ -46,18 +51,16 @@ class KeyRing:
         self._core = core
         self._lock = threading.Lock()
         self._keys: dict[str, SigningKey] = {}
-        self._states: dict[str, str] = {}
+        self._active: dict[str, str] = {}
         self._loaded = -_CACHED
 
-    async def active(self) -> SigningKey:
-        """The key that signs now; made at first use."""
+    async def active(self, purpose: Purpose = "session") -> SigningKey:
+        """The key that signs tokens of this kind now; made at first use."""
         await self.load()
-        for kid, state in self._states.items():
-            if state == "active":
-                return self._keys[kid]
-        await self.make("active", only_first=True)
-        await self.load(force=True)
-        return next(self._keys[kid] for kid, state in self._states.items() if state == "active")
+        if purpose not in self._active:
+            await make_key(self._core, "active", purpose, only_first=True)
+            await self.load(force=True)
+        return self._keys[self._active[purpose]]
 
     async def verifying(self, kid_hint: str | None = None) -> Mapping[str, VerifyingKey]:
         """Every published key by its id; read again when an unknown one is asked for, at most once a second."""
@@ -85,16 +88,13 @@ class KeyRing:
         stored = [one for one in page.records if one.expires_at is None or one.expires_at > now]
         with self._lock:
             self._keys = {one.kid: self._keys.get(one.kid) or self._open(one) for one in stored}
-            self._states = {one.kid: one.state for one in stored}
+            self._active = {one.purpose: one.kid for one in stored if one.state == "active"}
             self._loaded = ticks()
 
-    async def make(self, state: str, *, only_first: bool = False) -> None:
-        """Generate a key and store it in a commit of its own."""
-        await make_key(self._core, state, only_first=only_first)
-
     async def rotate(self) -> None:
-        """Retire the active key, make the next one active, and publish a new next one (KEY-01)."""
-        await rotate_keys(self._core)
+        """For each kind of token: retire the active key, make the next one active, and publish a new next one (KEY-01)."""
+        for purpose in ("session", *sorted(self._active.keys() - {"session"})):
+            await rotate_keys(self._core, cast("Purpose", purpose))
         await self.load(force=True)
 
     def _open(self, stored: StoredKey) -> SigningKey:
@@ -105,47 +105,49 @@ class KeyRing:
             sealed=stored.sealed,
             certificate=stored.certificate,
             algorithm=stored.algorithm,
+            purpose=stored.purpose,
         )
 
 
-async def make_key(core: Core, state: str, *, only_first: bool = False) -> None:
+async def make_key(core: Core, state: str, purpose: Purpose = "session", *, only_first: bool = False) -> None:
     """Store a new key. With `only_first` several processes that start at once end up with one."""
     now = core.clock.now()
-    key = await drive.using("blocking", _generate, core.settings.environment, now)
+    key = await drive.using("blocking", _generate, core.settings.environment, now, purpose)
     stored = StoredKey(
         kid=key.kid,
         state=state,
         algorithm=key.algorithm,
+        purpose=purpose,
         sealed=key.to_sealed(core.roots, core.settings.project_id),
         certificate=key.certificate,
         created_at=now,
     )
     writes: list[Any] = [Insert(stored)]
     if only_first:
-        writes.append(Insert(FirstKey(name="first", kid=key.kid)))
+        writes.append(Insert(FirstKey(name="first" if purpose == "session" else f"first {purpose}", kid=key.kid)))
     await settle(core.storage, *writes)
 
 
-async def rotate_keys(core: Core) -> None:
-    """One step of rotation, in one commit."""
+async def rotate_keys(core: Core, purpose: Purpose = "session") -> None:
+    """One step of rotation for one kind of token, in one commit."""
     now = core.clock.now()
     page = await core.storage.page(StoredKey, And(), limit=100)
-    active = [key for key in page.records if key.state == "active"]
-    following = [key for key in page.records if key.state == "next"]
+    active = [key for key in page.records if key.state == "active" and key.purpose == purpose]
+    following = [key for key in page.records if key.state == "next" and key.purpose == purpose]
     if following:
         retired = [Update(attrs.evolve(key, state="retired", expires_at=now + RETIRED)) for key in active]
         await settle(core.storage, *retired, Update(attrs.evolve(following[0], state="active")))
-    await make_key(core, "next")
+    await make_key(core, "next", purpose)
 
 
 @record("first_keys", key="name")
 @attrs.frozen(kw_only=True)
 class FirstKey(Record):
-    """Marks that a project has its first signing key, so that it gets only one."""
+    """Marks that a project has its first signing key of a kind, so that it gets only one."""
 
     name: str
     kid: str
 
 
-async def _generate(environment: str, now: datetime) -> SigningKey:
-    return signing.generate(environment, now)
+async def _generate(environment: str, now: datetime, purpose: Purpose) -> SigningKey:
+    return signing.generate(environment, now, purpose=purpose)

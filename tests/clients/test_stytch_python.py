@@ -81,3 +81,33 @@ def test_the_asynchronous_client_works_too(client: stytch.Client) -> None:
     import asyncio
 
     assert asyncio.run(ask_async(client)) == "eve@example.org"
+
+
+def test_a_machine_is_made_gets_a_token_and_is_proved_locally(client: stytch.Client) -> None:
+    made = client.m2m.clients.create(scopes=["read:users", "write:users"], client_name="billing").m2m_client
+    token = client.m2m.token(made.client_id, made.client_secret, scopes=["read:users"]).access_token
+    proved = client.m2m.authenticate_token(token, required_scopes=["read:users"])
+    assert (proved.client_id, proved.scopes) == (made.client_id, ["read:users"])
+    assert client.m2m.authenticate_token(token, required_scopes=["write:users"]) is None
+    assert client.m2m.authenticate_token(token, max_token_age=0) is None
+    with pytest.raises(StytchError) as refused:
+        client.m2m.token(made.client_id, "wrong-secret")
+    assert error_type(refused) == "invalid_client"
+
+
+def test_a_machine_is_found_changed_and_its_secret_rotated(client: stytch.Client) -> None:
+    made = client.m2m.clients.create(
+        scopes=["pay"], client_id="billing", client_secret="Zx81-spectrum+amstrad"
+    ).m2m_client
+    operand = {"filter_name": "scopes", "filter_value": ["pay"]}
+    found = client.m2m.clients.search(query={"operator": "AND", "operands": [operand]})
+    assert [one.client_id for one in found.m2m_clients] == [made.client_id]
+    following = client.m2m.clients.secrets.rotate_start(made.client_id).m2m_client
+    assert client.m2m.clients.secrets.rotate_cancel(made.client_id).m2m_client.next_client_secret_last_four is None
+    following = client.m2m.clients.secrets.rotate_start(made.client_id).m2m_client
+    rotated = client.m2m.clients.secrets.rotate(made.client_id).m2m_client
+    assert rotated.client_secret_last_four == following.next_client_secret_last_four
+    assert client.m2m.token(made.client_id, following.next_client_secret).expires_in == 3600
+    assert client.m2m.clients.update(made.client_id, status="inactive").m2m_client.status == "inactive"
+    assert client.m2m.clients.get(made.client_id).m2m_client.scopes == ["pay"]
+    assert client.m2m.clients.delete(made.client_id).client_id == made.client_id

@@ -11,13 +11,14 @@ from msgspec import UNSET, Meta, UnsetType
 from authmw.consumer.answers import EmailAnswer, PhoneAnswer, UserAnswer, WalletAnswer, user_answer
 from authmw.consumer.sessions.operations import end_all
 from authmw.consumer.users import browser
-from authmw.consumer.users.search import filter_of, read_cursor, sign_cursor
+from authmw.consumer.users.search import filter_of
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.identifiers import canonical_email, canonical_phone, valid_external_id
 from authmw.ledger.commits import commit
 from authmw.ledger.records import Purge
 from authmw.operations import Call, Product, Response, current_call, operation
+from authmw.paging import COUNTED, read_cursor, sign_cursor
 from authmw.parameters import Attributes, EmailAddress, Id, Metadata, Name, PhoneNumber, Roles, Text
 from authmw.people.directory import new_email, new_user, user_by_part, user_by_reference
 from authmw.people.notices import notify_of
@@ -29,7 +30,6 @@ from authmw.signin.sessions import live_by_token
 from authmw.storage import Delete, Insert, Order, Update, Write
 
 Limit1000 = Annotated[int, Meta(ge=1, le=1000)]
-COUNTED = 10_000
 
 
 class CreateResponse(Response, kw_only=True):

@@ -1,4 +1,4 @@
-"""The search of users: from the wire's operands to a filter on declared indexes, and signed cursors."""
+"""The search of users: from the wire's operands to a filter on declared indexes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from authmw.errors import Refused
-from authmw.storage import And, Between, Cursor, Equals, Filter, OneOf, Or, StartsWith, moment
+from authmw.storage import And, Between, Equals, Filter, OneOf, Or, StartsWith, moment
 
 MAXIMUM_VALUES = 100
 FUZZY = 3
@@ -135,25 +135,3 @@ _FILTERS: dict[str, Callable[[Any], Filter]] = {
     "crypto_wallet_verified": _verified("crypto_wallet"),
     "password_exists": _exists("password"),
 }
-
-
-def sign_cursor(cursor: Cursor | None, key: bytes) -> str | None:
-    """A cursor as opaque text that only we can have made."""
-    from itsdangerous import URLSafeSerializer
-
-    if cursor is None:
-        return None
-    return URLSafeSerializer(key, salt="cursor").dumps([list(cursor.value), cursor.key])
-
-
-def read_cursor(text: str | None, key: bytes) -> Cursor | None:
-    """The cursor behind the text. Refused: `user_search_invalid_cursor`."""
-    from itsdangerous import BadData, URLSafeSerializer
-
-    if not text:
-        return None
-    try:
-        value, record = URLSafeSerializer(key, salt="cursor").loads(text)
-    except BadData:
-        raise Refused("user_search_invalid_cursor") from None
-    return Cursor(tuple(value), record)

@@ -1,0 +1,31 @@
+"""Cursors of pages as opaque text: signed, so that nobody can have a page begin where no page ended."""
+
+from __future__ import annotations
+
+from authmw.errors import Refused
+from authmw.storage import Cursor
+
+COUNTED = 10_000
+"""Totals are exact up to this number."""
+
+
+def sign_cursor(cursor: Cursor | None, key: bytes) -> str | None:
+    """A cursor as opaque text that only we can have made."""
+    from itsdangerous import URLSafeSerializer
+
+    if cursor is None:
+        return None
+    return URLSafeSerializer(key, salt="cursor").dumps([list(cursor.value), cursor.key])
+
+
+def read_cursor(text: str | None, key: bytes, refusal: str = "user_search_invalid_cursor") -> Cursor | None:
+    """The cursor behind the text. Refused with `refusal` if it is none of ours."""
+    from itsdangerous import BadData, URLSafeSerializer
+
+    if not text:
+        return None
+    try:
+        value, record = URLSafeSerializer(key, salt="cursor").loads(text)
+    except BadData:
+        raise Refused(refusal) from None
+    return Cursor(tuple(value), record)

@@ -1,0 +1,1 @@
+"""Machine to machine: clients that sign in by a secret of their own."""
