@@ -20,6 +20,7 @@ class Denied:
         self._sessions: dict[str, datetime] = {}
         self._epochs: dict[str, tuple[int, datetime]] = {}
         self.listeners: list[Callable[[], None]] = []
+        self.replacements: list[Callable[[str], None]] = []
 
     def add(self, session_id: str, now: datetime) -> None:
         """A session has ended."""
@@ -34,6 +35,12 @@ class Denied:
             self._drop(now)
             self._epochs[subject_id] = (epoch, now + HELD)
         self._tell()
+
+    def replace(self, token: str | None) -> None:
+        """What is remembered by this opaque token speaks of its session as it was before: it got another secret, end or claims."""
+        if token is not None:
+            for listener in self.replacements:
+                listener(token)
 
     def holds(self, session_id: str, subject_id: str, epoch: int) -> bool:
         """Whether a verified JWT must be refused all the same."""

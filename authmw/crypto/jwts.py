@@ -159,7 +159,7 @@ class TokenClaims:
 
 @attrs.frozen(kw_only=True)
 class VerifiedClaims:
-    """What a verified session JWT says. `expires_at` is when it stops being good: its `exp`, or the end of the session if that is earlier."""
+    """What a verified session JWT says. `expires_at` is when it stops being good: its `exp`, or `session_over`, the end of the session, if that is earlier."""
 
     subject_id: str
     session: SessionClaim
@@ -167,6 +167,7 @@ class VerifiedClaims:
     custom: dict[str, Any] = attrs.field(repr=False)
     issued_at: datetime
     expires_at: datetime
+    session_over: datetime
     kid: str
 
 
@@ -204,13 +205,31 @@ def verify(
         max_lifetime=max_lifetime,
         allow_expired=allow_expired,
     )
+    said = _session_claims(claims)
+    if said.session_over <= now and not allow_expired:
+        raise ExpiredToken("session_over")
+    return said
+
+
+def signed(key: SigningKey, claims: Mapping[str, Any]) -> VerifiedClaims:
+    """What the session JWT says that `sign(key, claims)` has just made: nothing needs to be verified of it. Raises InvalidToken for claims of another shape."""
+    return _session_claims(
+        TokenClaims(
+            subject_id=claims["sub"],
+            issued_at=datetime.fromtimestamp(claims["iat"], UTC),
+            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+            kid=key.kid,
+            members=dict(claims),
+        )
+    )
+
+
+def _session_claims(claims: TokenClaims) -> VerifiedClaims:
     try:
         ours = msgspec.convert(claims.members, _SessionMembers)
         session_end = datetime.fromisoformat(ours.session.expires_at)
     except ValueError:  # msgspec's ValidationError is one; the other is a 31st of February
         raise InvalidToken("claims") from None
-    if session_end <= now and not allow_expired:
-        raise ExpiredToken("session_over")
     return VerifiedClaims(
         subject_id=claims.subject_id,
         session=ours.session,
@@ -218,6 +237,7 @@ def verify(
         custom={name: value for name, value in claims.members.items() if name not in _OURS},
         issued_at=claims.issued_at,
         expires_at=min(claims.expires_at, session_end),
+        session_over=session_end,
         kid=claims.kid,
     )
 
@@ -305,6 +325,14 @@ def _signed_members(
         return header.kid, _strict_object(payload)
     except (ValueError, RecursionError):
         raise InvalidToken("claims") from None
+
+
+def is_settled_by(token: str, keys: Mapping[str, VerifyingKey]) -> bool:
+    """Whether these keys suffice to judge a token: it names one of them as its signer, or is no token of ours."""
+    try:
+        return len(token) > MAXIMUM_LENGTH or _header(token.partition(".")[0]).kid in keys
+    except InvalidToken:
+        return True
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,19 +1,22 @@
 """The session behind a request's cookies: verified without storage while the JWT lives, renewed from it when not.
 
-Law: a session is what its JWT's signature proves, unless it was ended in this process; only verified cookie headers are remembered, in bounded caches that a revocation clears.
+Law: a session is what its JWT's signature proves, unless it was ended in this process; only what was verified is remembered, in bounded caches that a revocation
+clears. With `exact_revocation` storage is asked on every request, and nobody is given what was read for another.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Hashable
 from datetime import datetime
+from typing import Any, TypeAlias
 
 import attrs
 
+from authmw import drive
 from authmw.crypto import jwts
 from authmw.drive import IO
 from authmw.errors import Refused, StorageError
+from authmw.guard.remembered import Remembered
 from authmw.guard.verified import VerifiedSession, session_of
 from authmw.ledger.commits import touch
 from authmw.operations import Core
@@ -21,10 +24,8 @@ from authmw.people.records import Session, User
 from authmw.permissions import Policy
 from authmw.signin.keys import KeyRing
 from authmw.signin.rules import category_of, lives, needs_touch, roles_of
-from authmw.signin.sessions import issue_jwt, live_by_token
+from authmw.signin.sessions import claims_of, live_by_id, live_by_token
 from authmw.storage import Update
-
-CACHED = 10_000
 
 
 @attrs.frozen
@@ -33,22 +34,28 @@ class Found:
 
     session: VerifiedSession | None = None
     fresh_jwt: str | None = attrs.field(default=None, repr=False)
-    fresh_token: str | None = attrs.field(default=None, repr=False)
     clear: bool = False
 
 
 NOTHING = Found()
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, Found]]
 
 
 class SessionGuard:
-    """Validates sessions for one `Auth`."""
+    """Validates sessions for one `Auth`: first by what is remembered or signed, else by storage, once for all who ask at the same time."""
 
     def __init__(self, core: Core, keys: KeyRing) -> None:
         self._core = core
         self._keys = keys
-        self._lock = threading.Lock()
-        self._verified: dict[str, tuple[VerifiedSession, float]] = {}
+        self._exact = core.settings.sessions.exact_revocation
+        self._headers: Remembered[Found] = Remembered()
+        self._jwts: Remembered[_Proved] = Remembered()
+        self._tokens: Remembered[Found] = Remembered()
+        self._renewals: drive.SingleFlight[Found] = drive.SingleFlight()
+        self.by_header = self._headers.get
+        """The outcome of a Cookie header met before, while its JWT lives."""
         core.denied.listeners.append(self.forget)
+        core.denied.replacements.append(self._tokens.forget)
 
     @property
     def io(self) -> IO:
@@ -72,64 +79,133 @@ class SessionGuard:
             raise Refused("user_unauthenticated")
         return roles_of(user)
 
-    def remembered(self, key: str, now: datetime) -> VerifiedSession | None:
-        """The session of a cookie header (or JWT) verified before, while its JWT lives."""
-        held = self._verified.get(key)
-        return held[0] if held is not None and now.timestamp() < held[1] else None
-
-    def remember(self, key: str, session: VerifiedSession, until: float) -> None:
-        """Remember a verified header until its JWT is over."""
-        with self._lock:
-            if len(self._verified) >= CACHED:
-                for old in list(self._verified)[: CACHED // 10]:
-                    del self._verified[old]
-            self._verified[key] = (session, until)
-
     def forget(self) -> None:
         """Forget everything: something was revoked."""
-        with self._lock:
-            self._verified.clear()
+        for remembered in (self._headers, self._jwts, self._tokens):
+            remembered.clear()
 
-    def by_jwt(self, jwt: str, now: datetime, remember_as: Sequence[str] = ()) -> VerifiedSession | None:
-        """The session of a live JWT, without storage; None if it is not one, is over, or was ended here."""
-        settings = self._core.settings
+    # Without storage
+
+    def known(self, token: str | None, jwt: str | None, now: datetime, header: str | None = None) -> Found | None:
+        """The outcome that needs no storage, remembered by the whole `header` if the JWT alone decides; None if storage must be asked."""
+        if token is None and jwt is None:
+            return NOTHING
+        if self._exact:
+            return None
+        since = self._headers.revocations
+        proved = self._by_jwt(jwt, now) if jwt else None
+        if proved is None:
+            return self._tokens.get(token, now) if token else None
+        found = Found(proved.session)
+        if header is not None:
+            self._headers.put(header, found, proved.until, since)
+        return found
+
+    def _by_jwt(self, jwt: str, now: datetime) -> _Proved | None:
+        """What a living JWT proves; None if it is not one, is over, or was ended here."""
+        held = self._jwts.get(jwt, now)
+        if held is not None:
+            return held
         keys = self._keys.cached()
         if not keys:
             return None
+        since = self._jwts.revocations
+        settings = self._core.settings
         try:
             claims = jwts.verify(jwt, keys, issuers=settings.issuers, audience=settings.project_id, now=now)
         except jwts.InvalidToken:
             return None
-        if self._core.denied.holds(claims.session.id, claims.subject_id, claims.session.epoch):
-            return None
         session = session_of(claims, _categories(claims))
-        if now >= session.expires_at:
-            return None  # A JWT lives five minutes whatever is left of its session.
-        until = min(claims.expires_at, session.expires_at).timestamp()
-        for key in remember_as:
-            self.remember(key, session, until)
-        return session
+        if self._ended(session):
+            return None
+        proved = _Proved(session, claims.expires_at)
+        self._jwts.put(jwt, proved, proved.until, since)
+        return proved
 
-    async def by_cookies(self, token: str | None, jwt: str | None, now: datetime) -> Found:
-        """The session of the two cookies, read from storage where the JWT does not do."""
-        settings, core = self._core.settings, self._core
+    def _ended(self, session: VerifiedSession) -> bool:
+        return self._core.denied.holds(session.session_id, session.user_id, session.epoch)
+
+    # With storage
+
+    async def awaited(self, token: str | None, jwt: str | None, now: datetime) -> Found:
+        """The outcome of two tokens that `known` does not know, for a host that runs a loop."""
+        io = self._core.storage.io
+        if self._exact:
+            return await drive.operate(io, self._exactly(token, jwt, now))
+        return self._still(await self._renewals.operate(io, *self._renewal(token, jwt, now)))
+
+    def waited(self, token: str | None, jwt: str | None, now: datetime) -> Found:
+        """The same for a synchronous host."""
+        io = self._core.storage.io
+        if self._exact:
+            return drive.run(io, self._exactly(token, jwt, now))
+        return self._still(self._renewals.run(io, *self._renewal(token, jwt, now)))
+
+    def _renewal(self, token: str | None, jwt: str | None, now: datetime) -> tuple[Hashable, Work]:
+        """What is done once for all who ask at the same time, and under which key: the very proofs that it rests on.
+
+        A JWT that no key known here can verify may be of a key that another process has just made. Any other is worthless, or `known` had known it, and is left out:
+        so tabs that carry different JWTs of one session share one renewal.
+        """
+        hopeful = jwt if jwt is not None and not jwts.is_settled_by(jwt, self._keys.cached()) else None
+        return (token, hopeful), lambda: self._found(token, hopeful, now)
+
+    def _still(self, found: Found) -> Found:
+        """What was found for all, unless it ended before this one was given it."""
+        return NOTHING if found.session is not None and self._ended(found.session) else found
+
+    async def _found(self, token: str | None, jwt: str | None, now: datetime) -> Found:
         try:
             await self._keys.load()
-            if jwt and not settings.sessions.exact_revocation:
-                session = self.by_jwt(jwt, now)
-                if session is not None:
-                    return Found(session)
-            if not token:
-                return NOTHING
-            live = await live_by_token(core.storage, token, settings, now)
-            if needs_touch(live.session, now, settings.sessions):
-                await touch(core.storage, Update(attrs.evolve(live.session, last_accessed_at=now)))
-            fresh = await issue_jwt(core, self._keys, live.session, live.subject, now)
+            known = self.known(token, jwt, now)
+            if known is not None:
+                return known
+            return await self._renewed(token, now) if token else NOTHING
         except Refused as refused:
             return Found(clear=refused.error_type == "session_not_found")
         except StorageError:
             return NOTHING
-        return Found(self.by_jwt(fresh, now), fresh_jwt=fresh)
+
+    async def _exactly(self, token: str | None, jwt: str | None, now: datetime) -> Found:
+        """As storage knows the session now. A living JWT says which it is, so that none is signed anew on each request."""
+        core = self._core
+        try:
+            await self._keys.load()
+            proved = self._by_jwt(jwt, now) if jwt else None
+            if proved is not None:
+                said = proved.session
+                live = await live_by_id(core.storage, said.session_id, said.user_id, core.settings, now)
+                if live.session.subject_epoch == said.epoch:
+                    return Found(said)
+            return await self._renewed(token, now) if token else NOTHING
+        except Refused as refused:
+            return Found(clear=refused.error_type == "session_not_found")
+        except StorageError:
+            return NOTHING
+
+    async def _renewed(self, token: str, now: datetime) -> Found:
+        """The session of an opaque token with a fresh JWT. The token stays as it is: other tabs carry it too. No event tells of it."""
+        core, since = self._core, self._tokens.revocations
+        live = await live_by_token(core.storage, token, core.settings, now)
+        session = live.session
+        if needs_touch(session, now, core.settings.sessions):
+            session = attrs.evolve(session, last_accessed_at=now)
+            await touch(core.storage, Update(session))
+        key = await self._keys.active()
+        claims = claims_of(core.settings, session, live.subject, now)
+        fresh, said = jwts.sign(key, claims), jwts.signed(key, claims)
+        found = Found(session_of(said, _categories(said)), fresh_jwt=fresh)
+        if not self._exact:
+            self._tokens.put(token, found, said.expires_at, since)
+        return found
+
+
+@attrs.frozen
+class _Proved:
+    """What a JWT proved, and until when."""
+
+    session: VerifiedSession
+    until: datetime
 
 
 def _categories(claims: jwts.VerifiedClaims) -> frozenset[str]:

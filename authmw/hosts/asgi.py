@@ -74,7 +74,7 @@ class AuthMiddleware:
         found = self._visitor.known(cookies, now)
         if found is None:
             await self._auth.start()
-            found = await drive.operate(self._io, self._visitor.found(cookies, now))
+            found = await self._visitor.awaited(cookies, now)
         scope["authmw.session"] = found.session
         peer = scope["client"][0] if scope.get("client") else None
         here = Visit(describe=lambda: self._visitor.caller(peer, _headers(scope)))

@@ -26,32 +26,34 @@ class Visitor:
         cookies = auth.settings.cookies
         self._session_name = cookies.session()
         self._jwt_name = cookies.jwt()
+        self._guard = auth.guard
+        self._by_header = auth.guard.by_header
 
     def known(self, cookies: Sequence[str], now: datetime) -> Found | None:
-        """The outcome that needs no storage: no cookie of ours, a header verified before, or a JWT that lives. None if storage must be asked."""
+        """The outcome that needs no storage: no cookie of ours, a header met before, or tokens known here. None if storage must be asked."""
         if not cookies:
             return NOTHING
-        guard = self._auth.guard
-        if len(cookies) == 1:
-            remembered = guard.remembered(cookies[0], now)
+        header = cookies[0] if len(cookies) == 1 else None
+        if header is not None:
+            remembered = self._by_header(header, now)
             if remembered is not None:
-                return Found(remembered)
-        if not any(self._session_name in header for header in cookies):
-            return NOTHING
-        try:
-            token, jwt = sole(cookies, self._session_name), sole(cookies, self._jwt_name)
-        except DuplicateCookie:
-            return NOTHING
-        if jwt and not self._auth.settings.sessions.exact_revocation:
-            session = guard.by_jwt(jwt, now, remember_as=cookies if len(cookies) == 1 else ())
-            if session is not None:
-                return Found(session)
-        return None if token or jwt else NOTHING
+                return remembered
+        return self._guard.known(*self._tokens(cookies), now, header)
 
-    async def found(self, cookies: Sequence[str], now: datetime) -> Found:
-        """The outcome with storage."""
-        token, jwt = sole(cookies, self._session_name), sole(cookies, self._jwt_name)
-        return await self._auth.guard.by_cookies(token, jwt, now)
+    async def awaited(self, cookies: Sequence[str], now: datetime) -> Found:
+        """The outcome with storage, on a loop."""
+        return await self._guard.awaited(*self._tokens(cookies), now)
+
+    def waited(self, cookies: Sequence[str], now: datetime) -> Found:
+        """The outcome with storage, on the host's thread."""
+        return self._guard.waited(*self._tokens(cookies), now)
+
+    def _tokens(self, cookies: Sequence[str]) -> tuple[str | None, str | None]:
+        """The opaque token and the JWT that the cookies carry; nothing where one of the two stands twice (SES-03)."""
+        try:
+            return sole(cookies, self._session_name), sole(cookies, self._jwt_name)
+        except DuplicateCookie:
+            return None, None
 
     def cookies(self, found: Found, visit: Visit) -> list[str]:
         """The `Set-Cookie` values for the answer: a sign-in the view kept, a renewed JWT, or the removal of a dead session."""
@@ -61,7 +63,7 @@ class Visitor:
         if kept is SIGNED_OUT or found.clear:
             return [spec.clear() for spec in specs(self._auth)]
         if found.fresh_jwt is not None and found.session is not None:
-            return cookie_headers(self._auth, found.fresh_token, found.fresh_jwt, found.session.expires_at)
+            return cookie_headers(self._auth, None, found.fresh_jwt, found.session.expires_at)
         return []
 
     def caller(self, peer: str | None, headers: Mapping[str, Sequence[str]]) -> Caller:

@@ -60,7 +60,7 @@ class AuthMiddleware:
         now = self._auth.core.clock.now()
         found = self._visitor.known(cookies, now)
         if found is None:
-            found = drive.run(self._io, self._visitor.found(cookies, now))
+            found = self._visitor.waited(cookies, now)
         environ["authmw.session"] = found.session
         here = Visit(describe=lambda: self._visitor.caller(environ.get("REMOTE_ADDR"), _headers(environ)))
         seen.set(Seen(found.session, now, self._auth.guard))

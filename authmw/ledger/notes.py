@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 import weakref
 from collections import deque
@@ -21,7 +20,7 @@ class Notes:
         self._storage = storage
         self._forget()
         self.lost = 0
-        os.register_at_fork(after_in_child=weakref.WeakMethod(self._forget))
+        drive.in_child(self._forget)
         atexit.register(_flush_at_exit, weakref.ref(self))
 
     def _forget(self) -> None:

@@ -69,6 +69,8 @@ async def complete(proof: Proof, asked: Asked, keys: KeyRing) -> SignedIn:
     written: Write = Update(session) if joined else Insert(session)
     if refusal is not None:
         await commit(*proof.writes, *changed, subject_id=subject.id, factor=_name(proof.factor), refusal=refusal)
+    if joined is not None:
+        _forget_later(call, joined.session)
     await commit(*proof.writes, *changed, written, subject_id=subject.id, factor=_name(proof.factor))
     token = derive_token(call.core.roots, session) or ""
     jwt = await issue_jwt(call.core, keys, session, subject, call.now)
@@ -79,6 +81,15 @@ async def complete(proof: Proof, asked: Asked, keys: KeyRing) -> SignedIn:
         session_jwt=jwt,
         reset_sessions=proof.reset_sessions,
     )
+
+
+def _forget_later(call: Call, before: Session) -> None:
+    """Once the step-up stands, the secret that the session had opens nothing in this process any more (SES-01)."""
+
+    async def forget() -> None:
+        call.core.denied.replace(derive_token(call.core.roots, before))
+
+    call.after.append(forget)
 
 
 async def _joined(call: Call, proof: Proof, asked: Asked, keys: KeyRing) -> Live | None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import attrs
 import msgspec
 
-from authmw.crypto.jwts import ORGANIZATION_CLAIM, RESERVED, SESSION_CLAIM
+from authmw.crypto.jwts import LIFETIME, ORGANIZATION_CLAIM, RESERVED, SESSION_CLAIM
 from authmw.errors import Refused
 from authmw.people.records import Proved, Session, Subject
 from authmw.permissions import USER_ROLE
@@ -161,6 +161,11 @@ def needs_touch(session: Session, now: datetime, rules: SessionRules) -> bool:
     if rules.idle_minutes is not None:
         limit = min(limit, timedelta(minutes=rules.idle_minutes) / 10)
     return now - session.last_accessed_at >= limit
+
+
+def jwt_seconds(rules: SessionRules) -> int:
+    """How long a JWT lives: five minutes, or a tenth of the idle limit, since nothing is noted of a session while its JWT lives and one in use must not seem idle."""
+    return LIFETIME if rules.idle_minutes is None else min(LIFETIME, rules.idle_minutes * 6)
 
 
 def merged_claims(before: dict[str, Any], changes: dict[str, Any] | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from authmw.operations import Core
 from authmw.people.records import Proved, Session, Subject, User
 from authmw.settings import Settings
 from authmw.signin.keys import KeyRing
-from authmw.signin.rules import ROTATION_GRACE, lives, roles_of, satisfies_mfa
+from authmw.signin.rules import ROTATION_GRACE, jwt_seconds, lives, roles_of, satisfies_mfa
 from authmw.storage import Storage
 
 _PURPOSE = "session token"
@@ -81,7 +81,7 @@ def claims_of(settings: Settings, session: Session, subject: Subject, now: datet
         "sub": session.subject_id,
         "iat": issued,
         "nbf": issued,
-        "exp": issued + jwts.LIFETIME,
+        "exp": issued + jwt_seconds(settings.sessions),
         SESSION_CLAIM: claim,
     }
     if session.organization_id is not None:
@@ -130,8 +130,13 @@ async def live_by_jwt(storage: Storage, keys: KeyRing, token: str, settings: Set
         )
     except jwts.InvalidToken:
         raise Refused("unable_to_parse_session_jwt") from None
-    session = await storage.get(Session, claims.session.id)
-    if session is None or session.subject_id != claims.subject_id:
+    return await live_by_id(storage, claims.session.id, claims.subject_id, settings, now)
+
+
+async def live_by_id(storage: Storage, session_id: str, subject_id: str, settings: Settings, now: datetime) -> Live:
+    """The session that a verified JWT names, as storage knows it now. Refused: `session_not_found`."""
+    session = await storage.get(Session, session_id)
+    if session is None or session.subject_id != subject_id:
         raise Refused("session_not_found")
     return await _alive(storage, session, settings, now)
 

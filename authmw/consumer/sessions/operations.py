@@ -134,6 +134,8 @@ class Sessions(Product):
             after = with_new_secret(call.core.roots, after, call.now)
         if after != session:
             after = attrs.evolve(after, last_accessed_at=call.now)
+            before = derive_token(call.core.roots, session)
+            call.after.append(lambda: self._replaced(before))
             await commit(Update(after), subject_id=live.subject.id)
         elif needs_touch(session, call.now, rules):
             after = attrs.evolve(session, last_accessed_at=call.now)
@@ -171,6 +173,9 @@ class Sessions(Product):
                 return None
             raise
         return live.session if live else None
+
+    async def _replaced(self, token: str | None) -> None:
+        self.core.denied.replace(token)
 
     async def _deny(self, session_id: str) -> None:
         self.core.denied.add(session_id, self.core.clock.now())

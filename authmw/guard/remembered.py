@@ -1,0 +1,56 @@
+"""What a guard remembers of requests: values by the text that proved them, each until its time, bounded, forgotten at a revocation.
+
+Law: what was judged before a revocation is never remembered after it.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+MOST = 10_000
+"""How many values are held; the oldest tenth makes room."""
+LONGEST = 8192
+"""Characters of a text that is remembered. A longer one is judged each time, so that nobody fills the memory by long headers."""
+
+
+class Remembered(Generic[T]):
+    """Values by text. Reading takes no lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[str, tuple[T, datetime]] = {}
+        self.revocations = 0
+        """How often something was forgotten: whoever judges reads it first and hands it to `put`."""
+
+    def get(self, text: str, now: datetime) -> T | None:
+        """The value of a text, while its time is not over."""
+        held = self._held.get(text)
+        return held[0] if held is not None and now < held[1] else None
+
+    def put(self, text: str, value: T, until: datetime, revocations: int) -> None:
+        """Remember a value, unless something was revoked since it was judged."""
+        if len(text) > LONGEST:
+            return
+        with self._lock:
+            if revocations != self.revocations:
+                return
+            if len(self._held) >= MOST:
+                for old in list(self._held)[: MOST // 10]:
+                    del self._held[old]
+            self._held[text] = (value, until)
+
+    def forget(self, text: str) -> None:
+        """Forget one value."""
+        with self._lock:
+            self.revocations += 1
+            self._held.pop(text, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self.revocations += 1
+            self._held.clear()
