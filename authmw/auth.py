@@ -92,7 +92,7 @@ class Auth:
             email=email,
         )
         self.keys = KeyRing(self.core)
-        self.users = Users(self.core)
+        self.users = Users(self.core, self.keys)
         self.sessions = Sessions(self.core, self.keys)
         self.magic_links = MagicLinks(self.core, self.keys)
         self.otps = OTPs(self.core, self.keys)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge
 from authmw.operations import Call
@@ -16,6 +18,8 @@ from authmw.signin.rules import check_may_add, check_sensitive
 from authmw.signin.sessions import Live, live_session
 from authmw.storage import Delete, Update, Write
 
+_EPOCH = "session_epoch"
+
 
 async def mailbox_proof(call: Call, challenge: Challenge, factor: Proved, spent: Write, refusal: str) -> Proof:
     """What it means that somebody holds what was mailed: the subject after it, and who loses the address. Refused if the subject or the address is gone."""
@@ -29,6 +33,8 @@ async def mailbox_proof(call: Call, challenge: Challenge, factor: Proved, spent:
         asking = await call.storage.get(Session, challenge.session_id)
         if asking is None or asking.subject_id != user.id or asking.subject_epoch != user.session_epoch:
             raise Refused(refusal)
+    if challenge.details.get(_EPOCH, user.session_epoch) != user.session_epoch:
+        raise Refused(refusal)
     email = standing or Email(email_id=challenge.method_id, address=challenge.address, created_at=call.now)
     holder = await user_by_email(call.storage, email.address)
     owned = prove_email(user, email, holder, by_own_session=challenge.session_id is not None)
@@ -40,6 +46,16 @@ async def mailbox_proof(call: Call, challenge: Challenge, factor: Proved, spent:
         writes.append(Delete(owned.loser) if owned.loser_is_empty else Update(owned.loser))
     return Proof(
         before=user, after=owned.subject, factor=factor, writes=tuple(writes), reset_sessions=owned.reset_sessions
+    )
+
+
+def adding_to(challenge: Challenge, user: Subject, live: Live | None) -> Challenge:
+    """The challenge of an address that is being added: bound to the session that asks, if one does, and dead once the user's sessions were ended, even if that one went on (ACC-06)."""
+    return attrs.evolve(
+        challenge,
+        adds_address=True,
+        session_id=live.session.session_id if live else None,
+        details={**challenge.details, _EPOCH: user.session_epoch},
     )
 
 

@@ -145,16 +145,24 @@ def check_origin(auth: Auth, request: Request, *, by_cookie: bool) -> None:
 
 
 def _granted(auth: Auth, row: Row, request: Request, result: Any, shown: dict[str, Any]) -> Response:
+    """The answer with the tokens it grants, in HttpOnly cookies or, for who keeps them itself, in the body."""
     in_cookies = bool(request.headers.get("origin")) and not auth.settings.cookies.vendor
-    token, jwt = str(shown.get("session_token", "")), str(shown.get("session_jwt", ""))
-    if row.grants and in_cookies:
-        shown = {**shown, "session_token": "", "session_jwt": ""}
+    granted = result if row.grants else _kept()
+    if granted is not None:
+        hidden = ("", "") if in_cookies else (granted.session_token, granted.session_jwt)
+        shown = {**shown, "session_token": hidden[0], "session_jwt": hidden[1]}
     answer = json_answer({"data": shown}, result.status_code)
-    if row.grants and in_cookies and token:
-        set_cookies(auth, answer, token, jwt, result.session.expires_at)
+    if granted is not None and in_cookies and granted.session_token:
+        set_cookies(auth, answer, granted.session_token, granted.session_jwt, granted.session.expires_at)
     if row.path.endswith("/sessions/revoke"):
         clear_cookies(auth, answer)
     return answer
+
+
+def _kept() -> Any:
+    """The caller's own session under fresh tokens, where an operation that granted none has ended the old ones."""
+    here = visit.get()
+    return here.kept if here is not None else None
 
 
 def _bootstrap(auth: Auth) -> Target:

@@ -123,3 +123,30 @@ def test_the_sandbox_address_gets_no_mail_and_the_fixed_code(world: World) -> No
     method = ask(world, "sandbox@stytch.com")
     assert not world.inbox.entries()
     assert present(world, method, "000000").status == 200
+
+
+def test_a_lock_is_told_to_backends_and_to_no_stranger(world: World) -> None:
+    """A252, ENU-01: in a browser a locked address answers as one that nobody has."""
+    world.sign_in()
+    for _ in range(2):
+        method = ask(world)
+        for _ in range(5):
+            present(world, method, wrong(world.code()))
+    method = ask(world)
+    body = {"method_id": method, "token": world.code(), "session_duration_minutes": 60}
+    nobody = {**body, "method_id": "email-test-00000000-0000-4000-8000-000000000000"}
+    for said in (body, body, nobody):
+        answer = world.browser("POST", "/sdk/v1/otps/authenticate", said)
+        assert (answer.status, answer.json["error_type"]) == (401, "unable_to_auth_otp_code")
+    assert present(world, method, world.code()).json["error_type"] == "user_lock_limit_reached"
+
+
+def test_a_lock_of_codes_leaves_links_open(world: World) -> None:
+    """RAT-02."""
+    world.sign_in()
+    for _ in range(3):
+        method = ask(world)
+        for _ in range(5):
+            present(world, method, wrong(world.code()))
+    assert present(world, method, world.code()).status == 429
+    world.sign_in()

@@ -19,7 +19,7 @@ from authmw.consumer.magic_links.rules import (
     signup_destination,
 )
 from authmw.consumer.messages import Letter, mail_link, mail_nobody
-from authmw.consumer.proofs import asked_of, check_may_add_factor, mailbox_proof, signed_in_caller
+from authmw.consumer.proofs import adding_to, asked_of, check_may_add_factor, mailbox_proof, signed_in_caller
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge, check_attributes, check_live, check_pkce, checked_pkce_challenge
@@ -159,9 +159,8 @@ class EmailMagicLinks(Product):
             login = attrs.evolve(login, life=min(login.life, ADDING))
         standing = standing or new_email(call, address)
         challenge, token = new_link(call, user, standing, login, pkce=pkce, attributes=attributes)
-        challenge = attrs.evolve(
-            challenge, adds_address=adding, session_id=live.session.session_id if live and adding else None
-        )
+        if adding:
+            challenge = adding_to(challenge, user, live)
         mail_link(call, Letter(address=address, template=template, locale=locale, life=login.life), token)
         await commit(Insert(challenge), subject_id=user.id, factor="magic_link:email")
         return SendResponse(user_id=user.id, email_id=standing.email_id)

@@ -11,13 +11,12 @@ from authmw.consumer.answers import AuthenticateResponse, authenticate_response
 from authmw.consumer.magic_links.responses import LoginOrCreateResponse, SendResponse
 from authmw.consumer.messages import Letter, mail_code, mail_nobody
 from authmw.consumer.otps import browser
-from authmw.consumer.proofs import asked_of, check_may_add_factor, mailbox_proof, signed_in_caller
+from authmw.consumer.proofs import adding_to, asked_of, check_may_add_factor, mailbox_proof, signed_in_caller
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge, check_attributes, check_live
 from authmw.identifiers import canonical_email
 from authmw.ledger.commits import commit
-from authmw.limits import Limit
 from authmw.operations import Call, Core, Product, current_call, operation
 from authmw.parameters import (
     JWT,
@@ -35,17 +34,16 @@ from authmw.parameters import (
     Token,
 )
 from authmw.people.directory import in_sandbox, new_email, new_user, user_by_email, user_by_reference
-from authmw.people.records import Email, Lock, Proved, Subject, User
-from authmw.people.rules import check_unlocked
+from authmw.people.records import Email, Proved, Subject, User
 from authmw.rows import Row
+from authmw.signin.attempts import Guess, check_open, count_guess, forget_guesses, refuse_guess
 from authmw.signin.complete import complete
 from authmw.signin.keys import KeyRing
-from authmw.signin.limits import charge, forget_later, sending
+from authmw.signin.limits import charge, sending
+from authmw.signin.sessions import Live
 from authmw.storage import Delete, Insert, Update, Write
 from authmw.templates import TemplateType
 
-GUESSES = 5
-FAILURES = 100
 _SANDBOX_CODE = "000000"
 _FACTOR = "otp:email"
 
@@ -126,7 +124,7 @@ class EmailPasscodes(Product):
             life,
             attributes,
             adding=adding,
-            session_id=live.session.session_id if live and adding else None,
+            live=live,
         )
         mail_code(call, Letter(address=address, template=template, locale=locale, life=life), code)
         await commit(write, subject_id=user.id, factor=_FACTOR)
@@ -177,9 +175,10 @@ class OTPs(Product):
         user = await call.storage.get(User, challenge.subject_id)
         if user is None:
             raise Refused("unable_to_auth_otp_code")
-        check_unlocked(user, _FACTOR, call.now)
+        guess = _guess(challenge, user)
+        check_open(call, guess)
         check_live(challenge, call.now, "unable_to_auth_otp_code")
-        await self._count_guess(call, challenge, user)
+        await count_guess(call, guess)
         matching, given = options or MatchOptions(), attributes or Attributes()
         check_attributes(
             challenge,
@@ -189,7 +188,7 @@ class OTPs(Product):
             agent=matching.user_agent_match_required,
         )
         if not tokens.same(code_mac(call, challenge.method_id, code), challenge.code_mac):
-            await commit(subject_id=user.id, factor=_FACTOR, refusal=Refused("unable_to_auth_otp_code"))
+            await refuse_guess(guess)
         details = {"email_factor": {"email_id": challenge.method_id, "email_address": challenge.address}}
         factor = Proved(
             type="otp",
@@ -201,7 +200,7 @@ class OTPs(Product):
             category="account",
         )
         proof = await mailbox_proof(call, challenge, factor, Delete(challenge), "unable_to_auth_otp_code")
-        forget_later(call, *_limits(call, challenge, user))
+        forget_guesses(call, guess)
         asked = asked_of(
             call,
             session_token=session_token,
@@ -212,19 +211,6 @@ class OTPs(Product):
         )
         signed_in = await complete(proof, asked, self.keys)
         return authenticate_response(signed_in, challenge.method_id, call.now)
-
-    async def _count_guess(self, call: Call, challenge: Challenge, user: User) -> None:
-        """Count before comparing (OTP-03); the guess that is one too many for the user locks the factor."""
-        try:
-            await charge(call, *_limits(call, challenge, user), refusal="unable_to_auth_otp_code")
-        except Refused as refused:
-            if refused.limit != "failures before a lock":
-                raise
-            rules = call.settings.locks
-            lock = Lock(factor=_FACTOR, created_at=call.now, expires_at=call.now + timedelta(minutes=rules.minutes))
-            forget_later(call, _limits(call, challenge, user)[2])
-            locked = attrs.evolve(user, locks=(*(one for one in user.locks if one.expires_at > call.now), lock))
-            await commit(Update(locked), subject_id=user.id, factor=_FACTOR, refusal=Refused("user_lock_limit_reached"))
 
 
 def _decoy(call: Call, address: str) -> str:
@@ -242,12 +228,13 @@ def code_mac(call: Call, method_id: str, code: str) -> bytes:
     return call.core.roots.mac("one-time passcode", method_id, code)
 
 
-def _limits(call: Call, challenge: Challenge, user: User) -> tuple[Limit, Limit, Limit]:
-    project = call.settings.project_id
-    return (
-        Limit("guesses", (project, challenge.method_id, challenge.generation), GUESSES, None),
-        Limit("failures", (project, challenge.method_id), FAILURES, None),
-        Limit("failures before a lock", (project, user.id, _FACTOR), call.settings.locks.threshold, None),
+def _guess(challenge: Challenge, user: User) -> Guess:
+    return Guess(
+        subject=user,
+        factor=_FACTOR,
+        authenticator=challenge.method_id,
+        challenge=(challenge.method_id, challenge.generation),
+        refusal="unable_to_auth_otp_code",
     )
 
 
@@ -259,7 +246,7 @@ async def new_code(
     attributes: Attributes | None,
     *,
     adding: bool = False,
-    session_id: str | None = None,
+    live: Live | None = None,
 ) -> tuple[str, Write]:
     """A code for this method, and the write that stores it in the place of the one before."""
     code = _SANDBOX_CODE if in_sandbox(call, email.address) else tokens.digits(6)
@@ -276,8 +263,8 @@ async def new_code(
         expires_at=call.now + life,
         ip_address=given.ip_address,
         user_agent=given.user_agent,
-        adds_address=adding,
-        session_id=session_id,
     )
+    if adding:
+        challenge = adding_to(challenge, user, live)
     standing = await call.storage.get(Challenge, challenge.challenge_id)
     return code, Update(attrs.evolve(challenge, version=standing.version)) if standing else Insert(challenge)

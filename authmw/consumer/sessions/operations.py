@@ -17,7 +17,7 @@ from authmw.ledger.commits import commit, touch
 from authmw.operations import Call, Core, Product, Response, current_call, operation
 from authmw.parameters import JWT, Claims, Id, RoleId, SessionMinutes, Token
 from authmw.people.directory import user_by_reference
-from authmw.people.records import Session, User
+from authmw.people.records import Session
 from authmw.permissions import Policy, granting_roles
 from authmw.rows import Row
 from authmw.signin.keys import KeyRing
@@ -197,14 +197,3 @@ def _verdict(policy: Policy, live: Live, check: AuthorizationCheck | None) -> Au
     if not granting:
         raise Refused("consumer_session_authorization_error")
     return AuthorizationVerdict(authorized=True, granting_roles=list(granting))
-
-
-async def end_all(call: Call, user: User) -> User:
-    """The user under the next epoch: every session born before is over with the commit that writes it."""
-    core, epoch = call.core, user.session_epoch + 1
-
-    async def deny() -> None:
-        core.denied.raise_epoch(user.id, epoch, core.clock.now())
-
-    call.after.append(deny)
-    return attrs.evolve(user, session_epoch=epoch)

@@ -9,7 +9,6 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from authmw.consumer.answers import EmailAnswer, PhoneAnswer, UserAnswer, WalletAnswer, user_answer
-from authmw.consumer.sessions.operations import end_all
 from authmw.consumer.users import browser
 from authmw.consumer.users.search import filter_of
 from authmw.crypto import tokens
@@ -17,7 +16,7 @@ from authmw.errors import Refused
 from authmw.identifiers import canonical_email, canonical_phone, valid_external_id
 from authmw.ledger.commits import commit
 from authmw.ledger.records import Purge
-from authmw.operations import Call, Product, Response, current_call, operation
+from authmw.operations import Call, Core, Product, Response, current_call, operation
 from authmw.paging import COUNTED, read_cursor, sign_cursor
 from authmw.parameters import Attributes, EmailAddress, Id, Metadata, Name, PhoneNumber, Roles, Text
 from authmw.people.directory import new_email, new_user, user_by_part, user_by_reference
@@ -25,8 +24,10 @@ from authmw.people.notices import notify_of
 from authmw.people.records import Credential, Phone, User
 from authmw.people.rules import merged_metadata, with_phone, without_email, without_part, without_phone
 from authmw.rows import Row
+from authmw.signin.ending import end_all, end_others, keep_signed_in
+from authmw.signin.keys import KeyRing
 from authmw.signin.rules import check_sensitive
-from authmw.signin.sessions import live_by_token
+from authmw.signin.sessions import Live, live_by_token
 from authmw.storage import Delete, Insert, Order, Update, Write
 
 Limit1000 = Annotated[int, Meta(ge=1, le=1000)]
@@ -95,6 +96,10 @@ class SearchQuery(msgspec.Struct, kw_only=True):
 
 class Users(Product):
     """People of a consumer project."""
+
+    def __init__(self, core: Core, keys: KeyRing) -> None:
+        super().__init__(core)
+        self.keys = keys
 
     def rows(self) -> tuple[Row, ...]:
         """What browsers reach."""
@@ -222,7 +227,7 @@ class Users(Product):
             raise Refused("invalid_exchange_primary_factor_user")
         emails = (new_email(call, canonical_email(email_address)),) if email_address else ()
         phones = (new_phone(call, phone_number),) if phone_number else ()
-        after = await end_all(call, attrs.evolve(user, emails=emails, phones=phones))
+        after = end_all(call, attrs.evolve(user, emails=emails, phones=phones))
         await _refuse_duplicates(call, after)
         return await _changed(call, user, after)
 
@@ -231,7 +236,7 @@ class Users(Product):
         """Delete a user; every session, link and code of theirs is dead with it. Refused: `user_not_found`."""
         call = current_call()
         user = await user_by_reference(call.storage, user_id)
-        await end_all(call, user)
+        end_all(call, user)
         purge = Purge(purge_id=tokens.new_id("purge", call.settings.environment), subject_id=user.id, due_at=call.now)
         await commit(Delete(user), Insert(purge), subject_id=user.id)
         return DeleteResponse(user_id=user.id)
@@ -240,22 +245,26 @@ class Users(Product):
     async def delete_email(self, *, email_id: Id) -> UserResponse:
         """Remove an e-mail; other sessions end. Refused: `email_not_found`, `cannot_delete_last_primary_factor`."""
         call = current_call()
-        user = await _holder(call, email_id, "email_not_found")
-        return await _changed(call, user, await end_all(call, without_email(user, email_id)))
+        holder = await _holder(call, email_id, "email_not_found")
+        if holder.user.email(email_id) is None:
+            raise Refused("email_not_found")
+        return await self._removed(call, holder, without_email(holder.user, email_id))
 
     @operation("DELETE", "/v1/users/phone_numbers/{phone_id}", action="DeleteUserPhoneNumber")
     async def delete_phone_number(self, *, phone_id: Id) -> UserResponse:
         """Remove a phone number; other sessions end. Refused: `phone_number_not_found`, `cannot_delete_last_primary_factor`."""
         call = current_call()
-        user = await _holder(call, phone_id, "phone_number_not_found")
-        return await _changed(call, user, await end_all(call, without_phone(user, phone_id)))
+        holder = await _holder(call, phone_id, "phone_number_not_found")
+        if holder.user.phone(phone_id) is None:
+            raise Refused("phone_number_not_found")
+        return await self._removed(call, holder, without_phone(holder.user, phone_id))
 
     @operation(
         "DELETE", "/v1/users/webauthn_registrations/{webauthn_registration_id}", action="DeleteUserWebAuthnRegistration"
     )
     async def delete_webauthn_registration(self, *, webauthn_registration_id: Id) -> UserResponse:
         """Remove a passkey or security key; other sessions end. Refused: `webauthn_registration_not_found`."""
-        return await _without_part(webauthn_registration_id, "webauthn", "webauthn_registration_not_found")
+        return await self._without_part(webauthn_registration_id, "webauthn", "webauthn_registration_not_found")
 
     @operation(
         "DELETE",
@@ -264,27 +273,27 @@ class Users(Product):
     )
     async def delete_biometric_registration(self, *, biometric_registration_id: Id) -> UserResponse:
         """Remove a device's key; other sessions end. Refused: `biometric_registration_not_found`."""
-        return await _without_part(biometric_registration_id, "biometric", "biometric_registration_not_found")
+        return await self._without_part(biometric_registration_id, "biometric", "biometric_registration_not_found")
 
     @operation("DELETE", "/v1/users/totps/{totp_id}", action="DeleteUserTOTP")
     async def delete_totp(self, *, totp_id: Id) -> UserResponse:
         """Remove an authenticator app; other sessions end. Refused: `totp_not_found`."""
-        return await _without_part(totp_id, "totp", "totp_not_found")
+        return await self._without_part(totp_id, "totp", "totp_not_found")
 
     @operation("DELETE", "/v1/users/crypto_wallets/{crypto_wallet_id}", action="DeleteUserCryptoWallet")
     async def delete_crypto_wallet(self, *, crypto_wallet_id: Id) -> UserResponse:
         """Remove a crypto wallet; other sessions end. Refused: `crypto_wallet_not_found`, `cannot_delete_last_primary_factor`."""
-        return await _without_part(crypto_wallet_id, "crypto_wallet", "crypto_wallet_not_found")
+        return await self._without_part(crypto_wallet_id, "crypto_wallet", "crypto_wallet_not_found")
 
     @operation("DELETE", "/v1/users/passwords/{password_id}", action="DeleteUserPassword")
     async def delete_password(self, *, password_id: Id) -> UserResponse:
         """Remove the password; other sessions end. Refused: `password_not_found`."""
-        return await _without_part(password_id, "password", "password_not_found")
+        return await self._without_part(password_id, "password", "password_not_found")
 
     @operation("DELETE", "/v1/users/oauth/{oauth_user_registration_id}", action="DeleteUserOAuthRegistration")
     async def delete_oauth_registration(self, *, oauth_user_registration_id: Id) -> UserResponse:
         """Remove a provider identity; other sessions end. Refused: `oauth_user_registration_not_found`, `cannot_delete_last_primary_factor`."""
-        return await _without_part(oauth_user_registration_id, "oauth", "oauth_user_registration_not_found")
+        return await self._without_part(oauth_user_registration_id, "oauth", "oauth_user_registration_not_found")
 
     @operation("DELETE", "/v1/users/{user_id}/external_id", action="DeleteUserExternalId")
     async def delete_external_id(self, *, user_id: Id) -> UserResponse:
@@ -292,6 +301,27 @@ class Users(Product):
         call = current_call()
         user = await user_by_reference(call.storage, user_id)
         return await _changed(call, user, attrs.evolve(user, external_id=None))
+
+    async def _without_part(self, part_id: str, kind: str, missing: str) -> UserResponse:
+        """Take a factor and its secret from its user, in one commit."""
+        call = current_call()
+        holder = await _holder(call, part_id, missing)
+        part = holder.user.part(part_id)
+        if part is None or part.kind != kind:
+            raise Refused(missing)
+        credential = await call.storage.get(Credential, part_id)
+        gone = (Delete(credential),) if credential else ()
+        return await self._removed(call, holder, without_part(holder.user, part_id), *gone)
+
+    async def _removed(self, call: Call, holder: _Holder, after: User, *more: Write) -> UserResponse:
+        """Store a user without one of their factors: every session ends, but not the one that asked (SES-07)."""
+        if holder.live is None:
+            return await _changed(call, holder.user, end_all(call, after), *more)
+        notify_of(call, holder.user, after)
+        kept = end_others(call, holder.live, after)
+        await commit(*kept.writes, *more, subject_id=after.id)
+        await keep_signed_in(call, self.keys, kept)
+        return UserResponse(user_id=after.id, user=user_answer(kept.subject, call.now))
 
 
 def new_phone(call: Call, number: str) -> Phone:
@@ -304,39 +334,29 @@ def new_phone(call: Call, number: str) -> Phone:
     )
 
 
-async def _holder(call: Call, part_id: str, missing: str) -> User:
-    """The user who has this part; from a browser only the caller's own, and only under the MFA rule."""
-    if call.caller.audience == "browser":
-        user = await _check_own(call)
-        if user.email(part_id) is None and user.phone(part_id) is None:
-            raise Refused(missing)
-        return user
-    user = await user_by_part(call.storage, part_id, missing)
-    known = user.email(part_id) if missing == "email_not_found" else user.phone(part_id)
-    if known is None:
-        raise Refused(missing)
-    return user
+@attrs.frozen
+class _Holder:
+    """Whose factor is being removed, and the session that asks for it, if a browser does."""
+
+    user: User
+    live: Live | None
 
 
-async def _without_part(part_id: str, kind: str, missing: str) -> UserResponse:
-    """Take a factor and its secret from its user, in one commit; from a browser only the caller's own, under the MFA rule."""
-    call = current_call()
-    browser = call.caller.audience == "browser"
-    user = await _check_own(call) if browser else await user_by_part(call.storage, part_id, missing)
-    part = user.part(part_id)
-    if part is None or part.kind != kind:
-        raise Refused(missing)
-    credential = await call.storage.get(Credential, part_id)
-    after = await end_all(call, without_part(user, part_id))
-    return await _changed(call, user, after, *((Delete(credential),) if credential else ()))
-
-
-async def _check_own(call: Call) -> User:
-    live = await live_by_token(call.storage, call.caller.session_token, call.settings, call.now)
-    check_sensitive(live.subject, live.session.factors, call.now)
+async def _holder(call: Call, part_id: str, missing: str) -> _Holder:
+    """Who has this part; from a browser the caller, whether or not they have it, and only under the MFA rule."""
+    if call.caller.audience != "browser":
+        return _Holder(await user_by_part(call.storage, part_id, missing), None)
+    live = await _check_own(call)
     user = await call.storage.get(User, live.subject.id)
     assert user is not None  # the session lives
-    return user
+    return _Holder(user, live)
+
+
+async def _check_own(call: Call) -> Live:
+    """The session of the calling browser, under the rule of sensitive calls (ACC-02)."""
+    live = await live_by_token(call.storage, call.caller.session_token, call.settings, call.now)
+    check_sensitive(live.subject, live.session.factors, call.now)
+    return live
 
 
 async def _refuse_duplicates(call: Call, user: User) -> None:
