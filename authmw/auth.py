@@ -30,7 +30,7 @@ from authmw.platform.debug.operations import Debug
 from authmw.platform.m2m.operations import M2M
 from authmw.platform.m2m.records import M2MClient
 from authmw.platform.rbac.operations import RBAC
-from authmw.ports import EmailSender
+from authmw.ports import EmailSender, Fetcher
 from authmw.revoked import Denied
 from authmw.rows import Row
 from authmw.settings import Settings
@@ -68,10 +68,13 @@ class Auth:
         storage: Storage,
         limiter: RateLimiter,
         email: EmailSender | None = None,
+        fetcher: Fetcher | None = None,
         clock: Clock | None = None,
     ) -> None:
         if settings.live and storage.io == "instant":
             raise Misconfigured("Live needs a storage that outlives the process.")
+        if settings.live and fetcher is not None and fetcher.local:
+            raise Misconfigured("Live takes no fetcher that reaches origins on this machine.")
         self.settings = settings
         self.storage = storage
         self.notes = Notes(storage)
@@ -90,6 +93,7 @@ class Auth:
             perform=Performer(self.notes, refusals),
             denied=Denied(),
             email=email,
+            fetcher=fetcher,
         )
         self.keys = KeyRing(self.core)
         self.users = Users(self.core, self.keys)

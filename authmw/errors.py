@@ -6,7 +6,12 @@ it into `{status_code, request_id, error_type, error_message, error_url}`.
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from authmw.error_types import ERROR_TYPES
+
+FetchFault: TypeAlias = Literal["refused", "unreachable", "certificate", "late", "too_large", "encoded", "broken"]
+"""Why an outbound request brought no answer."""
 
 
 class AuthError(Exception):
@@ -64,11 +69,26 @@ class SendingFailed(AuthError):
         self.retryable = retryable
 
 
+class FetchFailed(AuthError):
+    """An outbound request brought no answer that may be used. Holds nothing of the URL, of what was sent or of what came back.
+
+    `reason` is "refused" (the guard did not let it leave), "unreachable", "certificate" (it did not verify), "late" (the deadline passed), "too_large", "encoded"
+    (a body that would have to be unpacked) or "broken" (not HTTP, or cut off). `retryable` says whether the same request can succeed later.
+    """
+
+    def __init__(self, reason: FetchFault) -> None:
+        super().__init__(f"The outbound request failed: {reason}.")
+        self.reason: FetchFault = reason
+        self.retryable = reason in ("unreachable", "late", "broken")
+
+
 __all__ = [
     "ERROR_TYPES",
     "AuthError",
     "Conflict",
     "Duplicate",
+    "FetchFailed",
+    "FetchFault",
     "Misconfigured",
     "OutcomeUnknown",
     "Refused",

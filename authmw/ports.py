@@ -6,6 +6,7 @@ None or raises; its errors hold no address, no text and no code.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
@@ -81,4 +82,61 @@ class WhatsAppSender(Protocol):
 
     async def send(self, message: PhoneMessage) -> None:
         """Hand one message over. Raises `authmw.errors.SendingFailed`; returning means that the carrier took it."""
+        ...
+
+
+LONGEST_FETCH = 5.0
+"""Seconds that one outbound request may take in all (AUD-03)."""
+
+LARGEST_FETCH = 1_048_576
+"""Bytes that the body of one outbound answer may have (AUD-03)."""
+
+
+@attrs.frozen(kw_only=True)
+class FetchRequest:
+    """One outbound request. `url` is absolute and https, without user information and fragment.
+
+    `deadline` is in seconds and covers everything from the look-up of the name to the last byte. `maximum_bytes` is the most that the body of the answer may
+    have. Both can be set lower than their defaults, not higher (ValueError).
+    """
+
+    url: str = attrs.field(repr=False)
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+    deadline: float = attrs.field(
+        default=LONGEST_FETCH, validator=(attrs.validators.gt(0), attrs.validators.le(LONGEST_FETCH))
+    )
+    maximum_bytes: int = attrs.field(
+        default=LARGEST_FETCH, validator=(attrs.validators.ge(0), attrs.validators.le(LARGEST_FETCH))
+    )
+
+
+@attrs.frozen(kw_only=True)
+class FetchAnswer:
+    """What came back, with any status: a redirect is an answer like another and is followed by nobody.
+
+    The names of `headers` are in lower case; a header that came several times is joined by commas. `body` is as it was sent, never unpacked.
+    """
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+
+
+class Fetcher(Protocol):
+    """Makes outbound requests: the one guarded client that every URL passes which somebody else can choose."""
+
+    @property
+    def io(self) -> IO:
+        """How `fetch` waits."""
+        ...
+
+    @property
+    def local(self) -> bool:
+        """Whether it also reaches origins on this machine, for development and tests. Live refuses such a client."""
+        ...
+
+    async def fetch(self, request: FetchRequest) -> FetchAnswer:
+        """The answer to a request. Raises `authmw.errors.FetchFailed`."""
         ...
