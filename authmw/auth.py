@@ -15,6 +15,7 @@ from authmw.consumer.impersonation.operations import Impersonation
 from authmw.consumer.magic_links.operations import MagicLinks
 from authmw.consumer.otps.operations import OTPs
 from authmw.consumer.sessions.operations import Sessions
+from authmw.consumer.totps.operations import TOTPs
 from authmw.consumer.users.operations import Users
 from authmw.errors import Misconfigured
 from authmw.factors.challenges import Challenge
@@ -105,6 +106,7 @@ class Auth:
         self.rbac = RBAC(self.core)
         self.debug = Debug(self.core)
         self.m2m = M2M(self.core, self.keys)
+        self.totps = TOTPs(self.core, self.keys)
         self.guard = SessionGuard(self.core, self.keys)
         if storage.io != "async":
             drive.step(storage.prepare(KINDS))

@@ -162,6 +162,14 @@ ERROR_TYPES = _table(
     # Phone messages
     # Passwords
     # TOTP and recovery codes
+    ("active_totp_exists", 400, "This user has an active TOTP; remove it before adding another."),
+    ("expired_totp", 400, "The TOTP was not confirmed in time; create another."),
+    ("invalid_totp_code", 400, "A TOTP code has exactly six digits."),
+    ("unable_to_authenticate_totp", 401, "The TOTP code is not valid or its time is over."),
+    ("totp_code_already_authenticated", 400, "This TOTP code was used already; wait for the next one."),
+    ("totps_not_found_for_user", 400, "This user has no active TOTP."),
+    ("unable_to_authenticate_recovery_code", 401, "The recovery code is not valid or was used."),
+    ("recovery_codes_not_listed", 400, "This project shows recovery codes only once, when they are made."),
     # WebAuthn
     # OAuth
     # Crypto wallets

@@ -5,7 +5,7 @@ Law: a setting that is unknown, contradictory or unsafe in Live is an error that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
 import attrs
@@ -74,6 +74,11 @@ class SessionRules:
     default_minutes: int = 60
     exact_revocation: bool = False
 
+    def faults(self) -> Iterator[str]:
+        """What cannot work."""
+        if not 5 <= self.maximum_minutes <= 527_040:
+            yield "sessions.maximum_minutes must be from 5 to 527040."
+
 
 @attrs.frozen(kw_only=True)
 class LockRules:
@@ -81,6 +86,33 @@ class LockRules:
 
     threshold: int = 10
     minutes: int = 60
+
+    def faults(self) -> Iterator[str]:
+        """What cannot work."""
+        if not 5 <= self.minutes <= 10_080:
+            yield "locks.minutes must be from 5 to 10080."
+
+
+@attrs.frozen(kw_only=True)
+class TOTPRules:
+    """How authenticator apps are enrolled and checked.
+
+    `expiration_minutes` (5 to 1440) is how long an instance waits for its first code; `window` how many steps of 30 seconds a code may be early or late (0 or 1);
+    `issuer` is what the app shows, the project's name unless given. Recovery codes are `listed` (sealed, shown again behind the MFA rule) or `shown_once` (only
+    keyed digests are kept).
+    """
+
+    expiration_minutes: int = 60
+    window: int = 1
+    issuer: str | None = None
+    recovery_codes: Literal["listed", "shown_once"] = "listed"
+
+    def faults(self) -> Iterator[str]:
+        """What cannot work."""
+        if not 5 <= self.expiration_minutes <= 1440:
+            yield "totp.expiration_minutes must be from 5 to 1440."
+        if self.window not in {0, 1}:
+            yield "totp.window must be 0 or 1."
 
 
 @attrs.frozen(kw_only=True)
@@ -108,6 +140,7 @@ class Settings:
     locks: LockRules = attrs.field(factory=LockRules)
     rbac: Policy = attrs.field(factory=Policy)
     provider: Provider = attrs.field(factory=Provider)
+    totp: TOTPRules = attrs.field(factory=TOTPRules)
     mfa: MfaRule = "enrolled"
     second_factors: frozenset[str] = frozenset()
     cors_origins: tuple[str, ...] = ()
@@ -182,10 +215,8 @@ class Settings:
             faults.append("mount must begin with a slash and not end with one.")
         if any(len(key) < 32 for key in self.root_keys):
             faults.append("root_keys must be at least 32 bytes each.")
-        if not 5 <= self.sessions.maximum_minutes <= 527_040:
-            faults.append("sessions.maximum_minutes must be from 5 to 527040.")
-        if not 5 <= self.locks.minutes <= 10_080:
-            faults.append("locks.minutes must be from 5 to 10080.")
+        for rules in (self.sessions, self.locks, self.totp):
+            faults += rules.faults()
         if any(origin in {"*", "null"} or origin.endswith("/") for origin in self.cors_origins):
             faults.append("cors_origins must be exact origins; neither * nor null can be listed.")
         if self.cookies.domain and self.cookies.vendor is False and not self.cookies.secure:

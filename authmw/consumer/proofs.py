@@ -84,6 +84,17 @@ def check_may_add_factor(call: Call, live: Live) -> None:
         check_sensitive(live.subject, live.session.factors, call.now)
 
 
+async def check_may_change_factors(call: Call, keys: KeyRing, user: Subject) -> None:
+    """The rule before a user's factors are added to or shown: an owner (ACC-03) and, from a browser, the session's MFA rule (ACC-02)."""
+    if call.caller.audience != "browser":
+        check_may_add(user)
+        return
+    live = await signed_in_caller(call, keys, None, None)
+    if live is None or live.subject.id != user.id:
+        raise Refused("user_unauthenticated")
+    check_may_add_factor(call, live)
+
+
 def asked_of(
     call: Call,
     *,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeAlias
+from urllib.parse import urlencode
 
 import attrs
 from starlette.responses import Response
@@ -77,10 +78,8 @@ def _target(auth: Auth, row: Row) -> Target:
         here = visit.get()
         if here is not None:
             here.caller = attrs.evolve(here.caller, session_token=token, actor="visitor")
-        places = {**parameters}
-        if row.own_user is not None:
-            places[row.own_user] = await _own_id(auth, token)
-        arguments = arguments_of(operation, _said(row, request), places)
+        own = {row.own_user: await _own_id(auth, token)} if row.own_user is not None else {}
+        arguments = arguments_of(operation, _said(row, request, own), {**parameters, **own})
         result = await product.core.perform(operation, product, arguments)
         shown = row.show(result)
         return _granted(auth, row, request, result, shown)
@@ -102,12 +101,12 @@ async def _own_id(auth: Auth, token: str) -> str:
     return live.subject.id
 
 
-def _said(row: Row, request: Request) -> Request:
-    """The request with its body held to the row: hidden names refused, required ones there, others renamed."""
+def _said(row: Row, request: Request, own: dict[str, str]) -> Request:
+    """The request with its body held to the row: hidden names refused, required ones there, others renamed, and the caller's own user put in."""
     import msgspec
 
     if request.method in {"GET", "DELETE"}:
-        return attrs.evolve(request, query="", body=b"")
+        return attrs.evolve(request, query=urlencode(own), body=b"")
     body = parse_object(request.body, request.header("content-type"), required=False)
     for name in row.hides & body.keys():
         if name == "trusted_metadata":
@@ -116,7 +115,7 @@ def _said(row: Row, request: Request) -> Request:
     for name in row.requires:
         if body.get(name) is None:
             raise Refused("bad_request", f"`$.{name}` is required.")
-    named: dict[str, object] = {row.renames.get(name, name): value for name, value in body.items()}
+    named: dict[str, object] = {**{row.renames.get(name, name): value for name, value in body.items()}, **own}
     headers = {**request.headers, "content-type": ("application/json",)}
     return attrs.evolve(request, body=msgspec.json.encode(named), headers=headers)
 

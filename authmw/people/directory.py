@@ -9,7 +9,7 @@ from authmw.errors import Refused
 from authmw.identifiers import SANDBOX_EMAIL, is_own_id
 from authmw.operations import Call
 from authmw.people.records import Email, User
-from authmw.storage import Storage
+from authmw.storage import Insert, Storage, Write
 
 SANDBOX_USER = "user-test-e3795c81-f849-4167-bfda-e4a6e9c280fd"
 
@@ -70,6 +70,18 @@ def sandbox_user(now: datetime) -> User:
         email_id="email-test-81bf03a8-86e1-4d95-bd44-bb3495224953", address=SANDBOX_EMAIL, verified=True, created_at=now
     )
     return User(id=SANDBOX_USER, created_at=now, emails=(email,))
+
+
+async def stored_sandbox_user(call: Call) -> tuple[User, tuple[Write, ...]]:
+    """The sandbox's user, and the write that makes them on their first sign-in. A user who was made with the sandbox's address is that user."""
+    fixed = sandbox_user(call.now)
+    standing = await call.storage.get(User, fixed.id) or await user_by_email(call.storage, SANDBOX_EMAIL)
+    return (standing, ()) if standing else (fixed, (Insert(fixed),))
+
+
+def in_sandbox_of(call: Call, user_id: str) -> bool:
+    """Whether a user is the sandbox's, in Test only."""
+    return call.settings.sandbox and not call.settings.live and user_id == SANDBOX_USER
 
 
 def in_sandbox(call: Call, address: str) -> bool:

@@ -9,8 +9,9 @@ An operation that compares a guess does four things in this order: `await count_
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import attrs
 
@@ -23,6 +24,8 @@ from authmw.people.rules import check_unlocked
 from authmw.settings import LockRules
 from authmw.signin.limits import charge, forget_later
 from authmw.storage import Update
+
+T = TypeVar("T")
 
 GUESSES = 5
 """How many guesses one challenge takes, right or wrong."""
@@ -91,6 +94,15 @@ def locked_refusal(call: Call, guess: Guess) -> Refused:
 async def refuse_guess(guess: Guess) -> NoReturn:  # pyright: ignore[reportReturnType]  # this commit raises
     """Log a wrong guess as an event of its user and factor, and refuse it."""
     await commit(subject_id=guess.subject.id, factor=guess.factor, refusal=Refused(guess.refusal))
+
+
+async def compared(guess: Guess, compare: Callable[[], T]) -> T:
+    """What a comparison found; its refusal is logged as an event of the guess's user and factor, and raised."""
+    try:
+        return compare()
+    except Refused as refused:
+        await commit(subject_id=guess.subject.id, factor=guess.factor, refusal=refused)
+        raise
 
 
 def forget_guesses(call: Call, guess: Guess) -> None:

@@ -23,7 +23,7 @@ from authmw.consumer.proofs import adding_to, asked_of, check_may_add_factor, ma
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge, check_attributes, check_live, check_pkce, checked_pkce_challenge
-from authmw.identifiers import canonical_email
+from authmw.identifiers import SANDBOX_EMAIL, canonical_email
 from authmw.ledger.commits import commit
 from authmw.limits import Limit
 from authmw.operations import Call, Core, Product, current_call, operation
@@ -45,7 +45,7 @@ from authmw.parameters import (
     Text,
     Token,
 )
-from authmw.people.directory import new_email, new_user, sandbox_user, user_by_email, user_by_reference
+from authmw.people.directory import new_email, new_user, stored_sandbox_user, user_by_email, user_by_reference
 from authmw.people.records import Email, Subject, User
 from authmw.people.rules import merged_metadata
 from authmw.redirects import with_token
@@ -330,23 +330,17 @@ class MagicLinks(Product):
         refusal = _SANDBOX_TOKENS[token]
         if refusal is not None:
             raise Refused(refusal)
-        fixed = sandbox_user(call.now)
-        user = await call.storage.get(User, fixed.id)
-        email = fixed.emails[0]
+        subject, writes = await stored_sandbox_user(call)
+        email = next(email for email in subject.emails if email.address == SANDBOX_EMAIL)
         challenge = Challenge(
             challenge_id="sandbox",
             purpose="login",
-            subject_id=fixed.id,
+            subject_id=subject.id,
             method_id=email.email_id,
             address=email.address,
             created_at=call.now,
             expires_at=call.now,
         )
-        holder = await user_by_email(call.storage, email.address)
-        if user is None and holder is not None:
-            user = holder
-        writes = () if user else (Insert(fixed),)
-        subject = user or fixed
         return Proof(before=subject, after=subject, factor=factor_of(challenge, call.now), writes=writes)
 
 

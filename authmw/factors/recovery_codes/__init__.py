@@ -1,0 +1,1 @@
+"""Recovery codes: what is kept on paper for the day the app is lost."""

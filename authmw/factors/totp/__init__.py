@@ -1,0 +1,1 @@
+"""Time-based one-time passwords of an authenticator app."""
