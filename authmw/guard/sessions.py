@@ -17,7 +17,7 @@ from authmw.crypto import jwts
 from authmw.drive import IO
 from authmw.errors import Refused, StorageError
 from authmw.guard.remembered import Remembered
-from authmw.guard.verified import VerifiedSession, session_of
+from authmw.guard.verified import Seen, VerifiedSession, session_of
 from authmw.ledger.commits import touch
 from authmw.operations import Core
 from authmw.people.records import Session, User
@@ -30,14 +30,23 @@ from authmw.storage import Update
 
 @attrs.frozen
 class Found:
-    """What a request's cookies come to: a session, and what the answer must set or clear."""
+    """What a request's cookies come to: the session or none, as guards see it, and what the answer must set or clear."""
 
-    session: VerifiedSession | None = None
+    seen: Seen
     fresh_jwt: str | None = attrs.field(default=None, repr=False)
     clear: bool = False
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether the answer must set or clear a cookie."""
+        return self.clear or self.fresh_jwt is not None
 
-NOTHING = Found()
+    @property
+    def session(self) -> VerifiedSession | None:
+        """The session, or None."""
+        return self.seen.session
+
+
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, Found]]
 
 
@@ -52,6 +61,8 @@ class SessionGuard:
         self._jwts: Remembered[_Proved] = Remembered()
         self._tokens: Remembered[Found] = Remembered()
         self._renewals: drive.SingleFlight[Found] = drive.SingleFlight()
+        self.nobody = self._as_found(None)
+        """The outcome of a request without a session."""
         self.by_header = self._headers.get
         """The outcome of a Cookie header met before, while its JWT lives."""
         core.denied.listeners.append(self.forget)
@@ -79,6 +90,9 @@ class SessionGuard:
             raise Refused("user_unauthenticated")
         return roles_of(user)
 
+    def _as_found(self, session: VerifiedSession | None, fresh_jwt: str | None = None) -> Found:
+        return Found(Seen(session, self._core.clock, self), fresh_jwt)
+
     def forget(self) -> None:
         """Forget everything: something was revoked."""
         for remembered in (self._headers, self._jwts, self._tokens):
@@ -89,14 +103,14 @@ class SessionGuard:
     def known(self, token: str | None, jwt: str | None, now: datetime, header: str | None = None) -> Found | None:
         """The outcome that needs no storage, remembered by the whole `header` if the JWT alone decides; None if storage must be asked."""
         if token is None and jwt is None:
-            return NOTHING
+            return self.nobody
         if self._exact:
             return None
         since = self._headers.revocations
         proved = self._by_jwt(jwt, now) if jwt else None
         if proved is None:
             return self._tokens.get(token, now) if token else None
-        found = Found(proved.session)
+        found = self._as_found(proved.session)
         if header is not None:
             self._headers.put(header, found, proved.until, since)
         return found
@@ -152,7 +166,7 @@ class SessionGuard:
 
     def _still(self, found: Found) -> Found:
         """What was found for all, unless it ended before this one was given it."""
-        return NOTHING if found.session is not None and self._ended(found.session) else found
+        return self.nobody if found.session is not None and self._ended(found.session) else found
 
     async def _found(self, token: str | None, jwt: str | None, now: datetime) -> Found:
         try:
@@ -160,11 +174,11 @@ class SessionGuard:
             known = self.known(token, jwt, now)
             if known is not None:
                 return known
-            return await self._renewed(token, now) if token else NOTHING
+            return await self._renewed(token, now) if token else self.nobody
         except Refused as refused:
-            return Found(clear=refused.error_type == "session_not_found")
+            return Found(self.nobody.seen, clear=refused.error_type == "session_not_found")
         except StorageError:
-            return NOTHING
+            return self.nobody
 
     async def _exactly(self, token: str | None, jwt: str | None, now: datetime) -> Found:
         """As storage knows the session now. A living JWT says which it is, so that none is signed anew on each request."""
@@ -176,12 +190,12 @@ class SessionGuard:
                 said = proved.session
                 live = await live_by_id(core.storage, said.session_id, said.user_id, core.settings, now)
                 if live.session.subject_epoch == said.epoch:
-                    return Found(said)
-            return await self._renewed(token, now) if token else NOTHING
+                    return self._as_found(said)
+            return await self._renewed(token, now) if token else self.nobody
         except Refused as refused:
-            return Found(clear=refused.error_type == "session_not_found")
+            return Found(self.nobody.seen, clear=refused.error_type == "session_not_found")
         except StorageError:
-            return NOTHING
+            return self.nobody
 
     async def _renewed(self, token: str, now: datetime) -> Found:
         """The session of an opaque token with a fresh JWT. The token stays as it is: other tabs carry it too. No event tells of it."""
@@ -194,7 +208,7 @@ class SessionGuard:
         key = await self._keys.active()
         claims = claims_of(core.settings, session, live.subject, now)
         fresh, said = jwts.sign(key, claims), jwts.signed(key, claims)
-        found = Found(session_of(said, _categories(said)), fresh_jwt=fresh)
+        found = self._as_found(session_of(said, _categories(said)), fresh_jwt=fresh)
         if not self._exact:
             self._tokens.put(token, found, said.expires_at, since)
         return found

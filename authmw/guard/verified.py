@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from authmw.clock import Clock
 from authmw.crypto.jwts import VerifiedClaims
 from authmw.drive import IO
 from authmw.errors import Refused
@@ -72,10 +73,10 @@ class RoleSource(Protocol):
 
 @attrs.frozen
 class Seen:
-    """What the middleware found on a request: the session or none, and the time it was judged at."""
+    """What the middleware found on a request: the session or none, and the clock it is judged by. The same for every request of a session, so made once."""
 
     session: VerifiedSession | None
-    now: datetime
+    clock: Clock = attrs.field(repr=False)
     roles: RoleSource = attrs.field(repr=False)
 
 
@@ -152,7 +153,7 @@ def demand_fresh(minutes: int) -> VerifiedSession:
     """The session, with a factor proved less than so many minutes ago and not in the future. Refused: `stale_factors`."""
     here, session = _here(), current_session()
     for factor in session.factors:
-        age = (here.now - datetime.fromisoformat(factor["last_authenticated_at"])).total_seconds()
+        age = (here.clock.now() - datetime.fromisoformat(factor["last_authenticated_at"])).total_seconds()
         if 0 <= age + 1 and age < minutes * 60:
             return session
     raise Refused("stale_factors")

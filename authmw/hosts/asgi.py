@@ -13,7 +13,7 @@ from starlette.responses import Response
 from authmw import drive
 from authmw.auth import Auth
 from authmw.errors import Refused
-from authmw.guard.verified import Seen, seen
+from authmw.guard.verified import seen
 from authmw.hosts.visits import Visitor
 from authmw.http.api import Api
 from authmw.http.bodies import MAXIMUM_BODY
@@ -33,6 +33,7 @@ class AuthMiddleware:
         self._app = app
         self._auth = auth
         self._api = Api(auth)
+        self._prefixes = self._api.prefixes
         self._visitor = Visitor(auth)
         self._io: drive.IO = auth.storage.io
 
@@ -42,10 +43,14 @@ class AuthMiddleware:
         if kind == "http":
             path: str = scope["path"]
             root: str = scope.get("root_path", "")
-            inner = self._api.claims(path[len(root) :] if root and path.startswith(root) else path)
-            if inner is not None:
-                await self._ours(inner, scope, receive, send)
-                return
+            if root and path.startswith(root):
+                path = path[len(root) :]
+            # Most paths are the host's, and are told by this one look.
+            if path.startswith(self._prefixes):
+                inner = self._api.claims(path)
+                if inner is not None:
+                    await self._ours(inner, scope, receive, send)
+                    return
         elif kind != "websocket":
             if kind == "lifespan":
                 drive.home.adopt()
@@ -62,7 +67,7 @@ class AuthMiddleware:
             query=scope["query_string"].decode("latin-1"),
             headers=_headers(scope),
             body=body,
-            peer=scope["client"][0] if scope.get("client") else None,
+            peer=_peer(scope),
         )
         await self._auth.start()
         answer = await drive.operate(self._io, self._api.answer(request))
@@ -70,30 +75,28 @@ class AuthMiddleware:
 
     async def _theirs(self, scope: Scope, receive: Receive, send: Send) -> None:
         cookies = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
-        now = self._auth.core.clock.now()
-        found = self._visitor.known(cookies, now)
+        found = self._visitor.known(cookies)
         if found is None:
             await self._auth.start()
-            found = await self._visitor.awaited(cookies, now)
-        scope["authmw.session"] = found.session
-        peer = scope["client"][0] if scope.get("client") else None
-        here = Visit(describe=lambda: self._visitor.caller(peer, _headers(scope)))
-        seen_token = seen.set(Seen(found.session, now, self._auth.guard))
+            found = await self._visitor.awaited(cookies)
+        scope["authmw.session"] = found.seen.session
+        here = Visit(describe=lambda: self._visitor.caller(_peer(scope), _headers(scope)))
+        seen_token = seen.set(found.seen)
         visit_token = visit.set(here)
         outgoing = found
         started = False
 
-        async def send_with_cookies(message: MutableMapping[str, Any]) -> None:
+        def send_with_cookies(message: MutableMapping[str, Any]) -> Awaitable[None]:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                fresh = self._visitor.cookies(outgoing, here)
-                if fresh:
+                if here.kept is not None or outgoing.unsettled:
+                    fresh = self._visitor.cookies(outgoing, here)
                     message["headers"] = [
                         *message.get("headers", ()),
                         *((b"set-cookie", one.encode("latin-1")) for one in fresh),
                     ]
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, send_with_cookies if scope["type"] == "http" else send)
@@ -113,6 +116,11 @@ class AuthMiddleware:
         path = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
         answer = self._visitor.refusal(refused, scope["method"], path, headers)
         await _send(answer, send, head=scope["method"] == "HEAD")
+
+
+def _peer(scope: Scope) -> str | None:
+    client = scope.get("client")
+    return client[0] if client else None
 
 
 def _headers(scope: Scope) -> dict[str, tuple[str, ...]]:

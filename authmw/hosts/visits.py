@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from urllib.parse import quote
 
 from starlette.responses import Response
 
 from authmw.auth import Auth
 from authmw.errors import Refused
-from authmw.guard.sessions import NOTHING, Found
+from authmw.guard.sessions import Found
 from authmw.http.addresses import client_ip
 from authmw.http.answers import error_answer, redirect_answer
 from authmw.http.cookies import DuplicateCookie, sole
@@ -28,25 +27,29 @@ class Visitor:
         self._jwt_name = cookies.jwt()
         self._guard = auth.guard
         self._by_header = auth.guard.by_header
+        self._now = auth.core.clock.now
 
-    def known(self, cookies: Sequence[str], now: datetime) -> Found | None:
+    def known(self, cookies: Sequence[str]) -> Found | None:
         """The outcome that needs no storage: no cookie of ours, a header met before, or tokens known here. None if storage must be asked."""
         if not cookies:
-            return NOTHING
+            return self._guard.nobody
+        now = self._now()
         header = cookies[0] if len(cookies) == 1 else None
         if header is not None:
             remembered = self._by_header(header, now)
             if remembered is not None:
                 return remembered
+            if self._session_name not in header and self._jwt_name not in header:
+                return self._guard.nobody
         return self._guard.known(*self._tokens(cookies), now, header)
 
-    async def awaited(self, cookies: Sequence[str], now: datetime) -> Found:
+    async def awaited(self, cookies: Sequence[str]) -> Found:
         """The outcome with storage, on a loop."""
-        return await self._guard.awaited(*self._tokens(cookies), now)
+        return await self._guard.awaited(*self._tokens(cookies), self._now())
 
-    def waited(self, cookies: Sequence[str], now: datetime) -> Found:
+    def waited(self, cookies: Sequence[str]) -> Found:
         """The outcome with storage, on the host's thread."""
-        return self._guard.waited(*self._tokens(cookies), now)
+        return self._guard.waited(*self._tokens(cookies), self._now())
 
     def _tokens(self, cookies: Sequence[str]) -> tuple[str | None, str | None]:
         """The opaque token and the JWT that the cookies carry; nothing where one of the two stands twice (SES-03)."""

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from authmw import drive
 from authmw.auth import Auth
 from authmw.errors import Refused
-from authmw.guard.verified import Seen, seen
+from authmw.guard.verified import seen
 from authmw.hosts.visits import Visitor
 from authmw.http.api import Api
 from authmw.http.bodies import MAXIMUM_BODY
@@ -57,21 +57,20 @@ class AuthMiddleware:
     def _theirs(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         cookie = environ.get("HTTP_COOKIE")
         cookies = [cookie] if cookie else []
-        now = self._auth.core.clock.now()
-        found = self._visitor.known(cookies, now)
+        found = self._visitor.known(cookies)
         if found is None:
-            found = self._visitor.waited(cookies, now)
-        environ["authmw.session"] = found.session
+            found = self._visitor.waited(cookies)
+        environ["authmw.session"] = found.seen.session
         here = Visit(describe=lambda: self._visitor.caller(environ.get("REMOTE_ADDR"), _headers(environ)))
-        seen.set(Seen(found.session, now, self._auth.guard))
+        seen.set(found.seen)
         visit.set(here)
         outgoing = found
 
         def start_with_cookies(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            fresh = self._visitor.cookies(outgoing, here)
-            return start_response(
-                status, [*headers, *(("Set-Cookie", one) for one in fresh)] if fresh else headers, *rest
-            )
+            if here.kept is not None or outgoing.unsettled:
+                fresh = self._visitor.cookies(outgoing, here)
+                headers = [*headers, *(("Set-Cookie", one) for one in fresh)]
+            return start_response(status, headers, *rest)
 
         try:
             return _Closing(self._app(environ, start_with_cookies))

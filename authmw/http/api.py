@@ -52,11 +52,11 @@ class Api:
             self._table.add(method, path, Entry("browser", target))
         self._mount = auth.settings.mount
         roots = ("/v1/", "/sdk/v1/", "/.well-known/", "/openapi.json") if auth.settings.claim_roots else ()
-        self._prefixes: tuple[str, ...] = (f"{self._mount}/", *roots)
+        self.prefixes: tuple[str, ...] = (f"{self._mount}/", *roots)
 
     def claims(self, path: str) -> str | None:
         """The path within our table if this one is ours, else None: it passes to the host untouched."""
-        if not path.startswith(self._prefixes):
+        if not path.startswith(self.prefixes):
             return None
         inner = path[len(self._mount) :] if self._mount and path.startswith(self._mount + "/") else path
         return inner if self._table.match(inner) is not None else None

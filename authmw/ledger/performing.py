@@ -18,7 +18,7 @@ from authmw.ledger.reading import Remembering
 from authmw.ledger.records import Outgoing
 from authmw.operations import PROJECT, Answer, Call, Core, Operation, Product, begin, end, visit
 
-ATTEMPTS = 8
+REPEATS = 8
 PATIENCE = 2.0
 """Seconds within which a body may be repeated."""
 
@@ -76,7 +76,7 @@ class Performer:
     async def _repeat(self, call: Call, product: Product, arguments: dict[str, Any]) -> Answer:
         began = ticks()
         duplicates: set[tuple[str, str]] = set()
-        for attempt in range(ATTEMPTS):
+        for repeat in range(1, REPEATS + 2):
             started = ticks()
             call.storage = Remembering(call.core.storage)
             call.outgoing.clear()
@@ -91,9 +91,11 @@ class Performer:
             else:
                 return answer
             now = ticks()
-            if now - began > PATIENCE:
+            left = began + PATIENCE - now
+            if repeat > REPEATS or left <= 0:
                 break
-            await drive.pause(min(tokens.jitter() * (now - started) * 2**attempt, PATIENCE))
+            # Random within a window that doubles, so that those who met part; the last wait ends in time for one more try.
+            await drive.pause(tokens.jitter() * min((now - started) * 2**repeat, left))
         raise Refused("server_unavailable")
 
     def _refuse_second(self, duplicate: Duplicate, met: set[tuple[str, str]]) -> None:
