@@ -9,7 +9,7 @@ from authmw.guard.verified import VerifiedSession, current_session, optional_ses
 from authmw.hosts.asgi import AuthMiddleware
 from authmw.permissions import Permission, Policy, Resource, Role, Scope
 from authmw.redirects import RedirectType, RedirectURL
-from authmw.settings import Cookies, LockRules, SessionRules, Settings, TOTPRules
+from authmw.settings import Cookies, LockRules, PhoneRules, SessionRules, Settings, TOTPRules
 
 __version__ = "0.1.0"
 
@@ -19,6 +19,7 @@ __all__ = [
     "Cookies",
     "LockRules",
     "Misconfigured",
+    "PhoneRules",
     "Permission",
     "Policy",
     "RedirectType",

@@ -31,7 +31,7 @@ from authmw.platform.debug.operations import Debug
 from authmw.platform.m2m.operations import M2M
 from authmw.platform.m2m.records import M2MClient
 from authmw.platform.rbac.operations import RBAC
-from authmw.ports import EmailSender, Fetcher
+from authmw.ports import EmailSender, Fetcher, SMSSender, WhatsAppSender
 from authmw.revoked import Denied
 from authmw.rows import Row
 from authmw.settings import Settings
@@ -69,6 +69,8 @@ class Auth:
         storage: Storage,
         limiter: RateLimiter,
         email: EmailSender | None = None,
+        sms: SMSSender | None = None,
+        whatsapp: WhatsAppSender | None = None,
         fetcher: Fetcher | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -94,6 +96,8 @@ class Auth:
             perform=Performer(self.notes, refusals),
             denied=Denied(),
             email=email,
+            sms=sms,
+            whatsapp=whatsapp,
             fetcher=fetcher,
         )
         self.keys = KeyRing(self.core)

@@ -160,6 +160,7 @@ ERROR_TYPES = _table(
     ("duplicate_email_template_vanity_id", 400, "An e-mail template of this id exists."),
     ("too_many_email_templates", 400, "The project has as many e-mail templates as it can have."),
     # Phone messages
+    ("invalid_phone_number_country_code", 400, "Messages are not sent to phone numbers of this country."),
     # Passwords
     # TOTP and recovery codes
     ("active_totp_exists", 400, "This user has an active TOTP; remove it before adding another."),

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from authmw.clock import Clock
     from authmw.crypto.roots import RootKeys
     from authmw.limits import RateLimiter
-    from authmw.ports import EmailSender, Fetcher
+    from authmw.ports import EmailSender, Fetcher, SMSSender, WhatsAppSender
     from authmw.revoked import Denied
     from authmw.rows import Row
     from authmw.settings import Settings
@@ -170,6 +170,8 @@ class Core:
     perform: Perform
     denied: Denied
     email: EmailSender | None = None
+    sms: SMSSender | None = None
+    whatsapp: WhatsAppSender | None = None
     fetcher: Fetcher | None = None
 
 

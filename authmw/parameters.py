@@ -22,6 +22,24 @@ LinkMinutes: TypeAlias = Annotated[int, Meta(ge=5, le=10080)]
 CodeMinutes: TypeAlias = Annotated[int, Meta(ge=1, le=10)]
 Locale: TypeAlias = Literal["en", "es", "pt-br", "fr"]
 RoleId: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128)]
+PhoneLocale: TypeAlias = Literal[
+    "en",
+    "es",
+    "pt-br",
+    "fr",
+    "it",
+    "de-DE",
+    "zh-Hans",
+    "ca-ES",
+    "ja",
+    "ru",
+    "nl",
+    "pl",
+    "tr",
+    "fa",
+    "vi",
+    "cs",
+]
 Roles: TypeAlias = Annotated[list[RoleId], Meta(max_length=50)]
 Claims: TypeAlias = dict[str, Any]
 Metadata: TypeAlias = dict[str, Any]

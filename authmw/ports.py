@@ -38,12 +38,18 @@ class EmailMessage:
 
 @attrs.frozen(kw_only=True)
 class PhoneMessage:
-    """One SMS or WhatsApp message for one recipient. `to` is in E.164 form, `code` repeats what the text says."""
+    """One SMS or WhatsApp message for one recipient.
+
+    `to` is in E.164 form, `code` repeats what the text says, `message_id` is the same for each attempt at one message, for carriers that know a repeated one by it,
+    and `locale` is the language asked for.
+    """
 
     to: str = attrs.field(repr=False)
     text: str = attrs.field(repr=False)
     channel: Literal["sms", "whatsapp"] = "sms"
     code: str | None = attrs.field(default=None, repr=False)
+    message_id: str = ""
+    locale: str = "en"
 
 
 class EmailSender(Protocol):

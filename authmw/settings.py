@@ -81,6 +81,31 @@ class SessionRules:
 
 
 @attrs.frozen(kw_only=True)
+class PhoneRules:
+    """Where texts may go, and how many (RAT-04): each one costs money, and some numbers are paid for receiving them.
+
+    `countries` are regions in ISO 3166 letters. The budgets are messages: to one number an hour and a day, to numbers that differ in their last four digits
+    only an hour, to one country an hour, asked for from one network address (IPv6: /64) an hour, and of the whole project a day.
+    """
+
+    countries: frozenset[str] = attrs.field(default=frozenset({"US", "CA"}), converter=frozenset)
+    per_number_hour: int = 10
+    per_number_day: int = 30
+    per_range_hour: int = 50
+    per_country_hour: int = 2000
+    per_address_hour: int = 20
+    per_day: int = 20_000
+
+    def faults(self) -> Iterator[str]:
+        """What cannot work."""
+        if any(len(country) != 2 or not country.isascii() or not country.isupper() for country in self.countries):
+            yield "phones.countries must be regions of two capital letters."
+        budgets = [value for name, value in attrs.asdict(self, recurse=False).items() if name != "countries"]
+        if any(not 1 <= budget <= 1_000_000 for budget in budgets):
+            yield "phones: a budget must be from 1 to 1000000."
+
+
+@attrs.frozen(kw_only=True)
 class LockRules:
     """When repeated failure locks a factor of a user, and for how long (5 minutes to 7 days)."""
 
@@ -141,6 +166,7 @@ class Settings:
     rbac: Policy = attrs.field(factory=Policy)
     provider: Provider = attrs.field(factory=Provider)
     totp: TOTPRules = attrs.field(factory=TOTPRules)
+    phones: PhoneRules = attrs.field(factory=PhoneRules)
     mfa: MfaRule = "enrolled"
     second_factors: frozenset[str] = frozenset()
     cors_origins: tuple[str, ...] = ()
@@ -215,7 +241,7 @@ class Settings:
             faults.append("mount must begin with a slash and not end with one.")
         if any(len(key) < 32 for key in self.root_keys):
             faults.append("root_keys must be at least 32 bytes each.")
-        for rules in (self.sessions, self.locks, self.totp):
+        for rules in (self.sessions, self.locks, self.phones, self.totp):
             faults += rules.faults()
         if any(origin in {"*", "null"} or origin.endswith("/") for origin in self.cors_origins):
             faults.append("cors_origins must be exact origins; neither * nor null can be listed.")

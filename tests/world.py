@@ -150,6 +150,8 @@ def make_world(folder: Path, host: str, **settings: Any) -> World:
         storage=storage,
         limiter=limiter,
         email=inbox,
+        sms=inbox,
+        whatsapp=inbox,
         clock=clock,
     )
     return World(auth, inbox, clock, host)

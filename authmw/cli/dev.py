@@ -46,6 +46,8 @@ def dev_auth(database: Path, url: str, inbox: Inbox | None = None) -> Auth:
         storage=SQLiteStorage(database),
         limiter=SQLiteLimiter(database),
         email=inbox,
+        sms=inbox,
+        whatsapp=inbox,
     )
 
 

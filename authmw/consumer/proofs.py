@@ -1,4 +1,4 @@
-"""Proof of a mailbox, whichever product asked for it: an address enters or is verified, and the sign-in goes on to the funnel."""
+"""Proof of a mailbox or a phone, whichever product asked for it: an address or number enters or is verified, and the sign-in goes on to the funnel."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from authmw.errors import Refused
 from authmw.factors.challenges import Challenge
 from authmw.operations import Call
 from authmw.parameters import Attributes
-from authmw.people.directory import user_by_email
+from authmw.people.directory import user_by_email, user_by_phone
 from authmw.people.notices import notify_of
-from authmw.people.records import Email, Proved, Session, Subject, User
-from authmw.people.rules import prove_email
+from authmw.people.records import Email, Phone, Proved, Session, Subject, User
+from authmw.people.rules import Owned, prove_email, prove_phone
 from authmw.signin.complete import Asked, Proof
 from authmw.signin.keys import KeyRing
 from authmw.signin.rules import check_may_add, check_sensitive
@@ -23,11 +23,29 @@ _EPOCH = "session_epoch"
 
 async def mailbox_proof(call: Call, challenge: Challenge, factor: Proved, spent: Write, refusal: str) -> Proof:
     """What it means that somebody holds what was mailed: the subject after it, and who loses the address. Refused if the subject or the address is gone."""
+    user = await _asking(call, challenge, refusal)
+    standing = user.email(challenge.method_id)
+    _check_standing(challenge, standing, refusal)
+    email = standing or Email(email_id=challenge.method_id, address=challenge.address, created_at=call.now)
+    holder = await user_by_email(call.storage, email.address)
+    owned = prove_email(user, email, holder, by_own_session=challenge.session_id is not None)
+    return _proof(call, user, holder, owned, factor, spent)
+
+
+async def phone_proof(call: Call, challenge: Challenge, factor: Proved, spent: Write, refusal: str) -> Proof:
+    """What it means that somebody holds what was sent to a phone; as `mailbox_proof`."""
+    user = await _asking(call, challenge, refusal)
+    standing = user.phone(challenge.method_id)
+    _check_standing(challenge, standing, refusal)
+    phone = standing or Phone(phone_id=challenge.method_id, number=challenge.address, created_at=call.now)
+    holder = await user_by_phone(call.storage, phone.number)
+    owned = prove_phone(user, phone, holder, by_own_session=challenge.session_id is not None)
+    return _proof(call, user, holder, owned, factor, spent)
+
+
+async def _asking(call: Call, challenge: Challenge, refusal: str) -> User:
     user = await call.storage.get(User, challenge.subject_id)
     if user is None:
-        raise Refused(refusal)
-    standing = user.email(challenge.method_id)
-    if standing is None and not challenge.adds_address:
         raise Refused(refusal)
     if challenge.session_id is not None:
         asking = await call.storage.get(Session, challenge.session_id)
@@ -35,9 +53,15 @@ async def mailbox_proof(call: Call, challenge: Challenge, factor: Proved, spent:
             raise Refused(refusal)
     if challenge.details.get(_EPOCH, user.session_epoch) != user.session_epoch:
         raise Refused(refusal)
-    email = standing or Email(email_id=challenge.method_id, address=challenge.address, created_at=call.now)
-    holder = await user_by_email(call.storage, email.address)
-    owned = prove_email(user, email, holder, by_own_session=challenge.session_id is not None)
+    return user
+
+
+def _check_standing(challenge: Challenge, standing: Email | Phone | None, refusal: str) -> None:
+    if standing is None and not challenge.adds_address:
+        raise Refused(refusal)
+
+
+def _proof(call: Call, user: User, holder: User | None, owned: Owned, factor: Proved, spent: Write) -> Proof:
     notify_of(call, user, owned.subject)
     writes: list[Write] = [spent]
     _deny_ended(call, user, owned.subject)

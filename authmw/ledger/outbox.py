@@ -21,7 +21,7 @@ from authmw.errors import SendingFailed
 from authmw.ledger.commits import settle
 from authmw.ledger.records import Event, Outgoing
 from authmw.operations import Call, Core
-from authmw.ports import EmailMessage
+from authmw.ports import EmailMessage, PhoneMessage
 from authmw.storage import Between, Delete, Order, Update, Write, moment
 
 CLAIMED = timedelta(seconds=30)
@@ -42,6 +42,7 @@ class Payload(msgspec.Struct, frozen=True):
     html: str = ""
     code: str | None = None
     link: str | None = None
+    locale: str = "en"
 
 
 def enclose(call: Call, channel: str, payload: Payload, *, reported: bool = True) -> None:
@@ -99,6 +100,9 @@ async def _attempt(core: Core, outgoing: Outgoing, payload: Payload, recipient: 
 
 
 async def _send(core: Core, outgoing: Outgoing, payload: Payload, recipient: str) -> None:
+    if outgoing.channel != "email":
+        await _send_to_phone(core, outgoing, payload, recipient)
+        return
     if core.email is None:
         raise SendingFailed("No e-mail sender is configured.", retryable=False)
     message = EmailMessage(
@@ -112,6 +116,22 @@ async def _send(core: Core, outgoing: Outgoing, payload: Payload, recipient: str
         links=(payload.link,) if payload.link else (),
     )
     await drive.using(core.email.io, core.email.send, message)
+
+
+async def _send_to_phone(core: Core, outgoing: Outgoing, payload: Payload, recipient: str) -> None:
+    whatsapp = outgoing.channel == "whatsapp"
+    sender = core.whatsapp if whatsapp else core.sms
+    if sender is None:
+        raise SendingFailed("No sender of this channel is configured.", retryable=False)
+    message = PhoneMessage(
+        to=recipient,
+        text=payload.text,
+        channel="whatsapp" if whatsapp else "sms",
+        code=payload.code,
+        message_id=outgoing.outgoing_id,
+        locale=payload.locale,
+    )
+    await drive.using(sender.io, sender.send, message)
 
 
 async def _failed(core: Core, outgoing: Outgoing, failure: SendingFailed) -> SendingFailed:

@@ -108,3 +108,23 @@ def _fallbacks(locale: str, available: tuple[str, ...]) -> list[str]:
         tags = ["-".join(parts[:count]) for count in range(len(parts), 0, -1)]
         tags += [tag for tag in available if tag.split("-")[0] == parts[0] and tag not in tags]
     return [*tags, FALLBACK] if FALLBACK not in tags else tags
+
+
+_PHONE_TEXTS = Path(__file__).parent / "phone_texts.toml"
+
+
+def phone_words(locale: str | None, folder: Path | None = None) -> Template:
+    """The line of a text with a code. Texts are spoken in more languages than mails are; a catalogue of the asked language comes first."""
+    chosen = catalogue(locale, folder)
+    tags = _fallbacks((locale or FALLBACK).replace("_", "-").lower()[:36], ())
+    if chosen.locale.split("-")[0] != tags[0].split("-")[0]:
+        texts = _phone_texts()
+        for tag in tags:
+            if tag in texts:
+                return Template(texts[tag])
+    return Template(next(words["otp_sms"] for words in chosen.chain if "otp_sms" in words))
+
+
+@lru_cache(maxsize=1)
+def _phone_texts() -> Words:
+    return read_words(_PHONE_TEXTS)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from authmw.messages.catalogues import Catalogue, catalogue
+from authmw.messages.catalogues import Catalogue, catalogue, phone_words
 from authmw.messages.values import MessageValues, domain_binding, harmless, harmless_name
 from authmw.templates import BuiltIn, CustomHTML, Template, TemplateType
 
@@ -70,7 +70,7 @@ def phone_text(
     Raises ValueError for a product, code or domain that is not well formed.
     """
     values = MessageValues(product=product, code=code)
-    line = catalogue(locale, folder).words("otp_sms", {"product": values.product, "code": code})
+    line = phone_words(locale, folder).substitute(product=values.product, code=code)
     return f"{line}\n{domain_binding(domain, code)}" if domain else line
 
 

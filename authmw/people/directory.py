@@ -6,9 +6,9 @@ from datetime import datetime
 
 from authmw.crypto import tokens
 from authmw.errors import Refused
-from authmw.identifiers import SANDBOX_EMAIL, is_own_id
+from authmw.identifiers import SANDBOX_EMAIL, SANDBOX_PHONE, canonical_phone, is_own_id
 from authmw.operations import Call
-from authmw.people.records import Email, User
+from authmw.people.records import Email, Phone, User
 from authmw.storage import Insert, Storage, Write
 
 SANDBOX_USER = "user-test-e3795c81-f849-4167-bfda-e4a6e9c280fd"
@@ -17,6 +17,11 @@ SANDBOX_USER = "user-test-e3795c81-f849-4167-bfda-e4a6e9c280fd"
 async def user_by_email(storage: Storage, address: str) -> User | None:
     """The user on whom a canonical address stands, verified or not."""
     return await storage.find(User, "email", (address,))
+
+
+async def user_by_phone(storage: Storage, number: str) -> User | None:
+    """The user on whom a number stands, verified or not."""
+    return await storage.find(User, "phone", (number,))
 
 
 async def user_by_reference(storage: Storage, reference: str) -> User:
@@ -54,6 +59,20 @@ def new_email(call: Call, address: str, *, verified: bool = False) -> Email:
     )
 
 
+def phone_number(call: Call, text: str) -> str:
+    """A number in E.164 form; in Test the sandbox's number too. Refused: `invalid_phone_number`."""
+    return canonical_phone(text, sandbox=call.settings.sandbox and not call.settings.live)
+
+
+def new_phone(call: Call, number: str) -> Phone:
+    """A phone number under a new id. Refused: `invalid_phone_number`."""
+    return Phone(
+        phone_id=tokens.new_id("phone-number", call.settings.environment),
+        number=phone_number(call, number),
+        created_at=call.now,
+    )
+
+
 def new_user(call: Call, *emails: Email, pending: bool = False) -> User:
     """A user under a new id, not stored yet."""
     return User(
@@ -85,5 +104,5 @@ def in_sandbox_of(call: Call, user_id: str) -> bool:
 
 
 def in_sandbox(call: Call, address: str) -> bool:
-    """Whether an address is the sandbox's: nothing leaves for it, in Test only."""
-    return call.settings.sandbox and not call.settings.live and address == SANDBOX_EMAIL
+    """Whether an address or number is the sandbox's: nothing leaves for it, in Test only."""
+    return call.settings.sandbox and not call.settings.live and address in {SANDBOX_EMAIL, SANDBOX_PHONE}

@@ -92,6 +92,10 @@ class Subject(Record):
         """The phone of this id."""
         return next((phone for phone in self.phones if phone.phone_id == phone_id), None)
 
+    def phone_at(self, number: str) -> Phone | None:
+        """The phone of this number."""
+        return next((phone for phone in self.phones if phone.number == number), None)
+
     def part(self, part_id: str) -> Part | None:
         """The factor of this id."""
         return next((part for part in self.parts if part.part_id == part_id), None)

@@ -110,47 +110,72 @@ def prove_email(subject: Subject, email: Email, holder: Subject | None, *, by_ow
 
     The prover takes an unverified address from another user; a verified one stays with its owner. Whatever an unowned subject held (password, passkey,
     TOTP, other addresses, sessions) dies when its first address is proved, except by its own session (USENIX Security 2022, account pre-hijacking).
+    Refused: `duplicate_email`.
     """
+    return _prove(subject, email, holder, "duplicate_email", by_own_session=by_own_session)
+
+
+def prove_phone(subject: Subject, phone: Phone, holder: Subject | None, *, by_own_session: bool) -> Owned:
+    """What follows when `subject` proves `phone`; the rule is that of `prove_email`. Refused: `duplicate_phone_number`."""
+    return _prove(subject, phone, holder, "duplicate_phone_number", by_own_session=by_own_session)
+
+
+def _prove(
+    subject: Subject, contact: Email | Phone, holder: Subject | None, duplicate: str, *, by_own_session: bool
+) -> Owned:
     if holder is not None and holder.id != subject.id:
-        standing = holder.email_at(email.address)
-        if standing is not None and standing.verified:
-            raise Refused("duplicate_email")
-    known = subject.email_at(email.address)
+        theirs = _standing(holder, contact)
+        if theirs is not None and theirs.verified:
+            raise Refused(duplicate)
     first = not has_owner(subject) and not by_own_session
-    reset = first and _carries_more(subject, email.address)
-    after: Subject = subject
-    if reset:
-        after = attrs.evolve(
-            subject, parts=(), phones=(), emails=tuple(e for e in subject.emails if e.address == email.address)
-        )
-    if known is None:
-        after = with_email(after, attrs.evolve(email, verified=True))
-    else:
-        after = attrs.evolve(
-            after,
-            emails=tuple(attrs.evolve(e, verified=True) if e.address == email.address else e for e in after.emails),
-        )
+    alone = _with_only(subject, contact)
+    reset = first and subject.part_count() > alone.part_count()
+    after = _verified(alone if reset else subject, contact)
     if after.status == "pending":
         after = attrs.evolve(after, status="active")
     if first:
         after = attrs.evolve(after, session_epoch=subject.session_epoch + 1)
-    loser, empty = _taken_from(holder, subject, email.address)
+    loser, empty = _taken_from(holder, subject, contact)
     return Owned(subject=after, loser=loser, loser_is_empty=empty, reset_sessions=reset)
 
 
-def _carries_more(subject: Subject, address: str) -> bool:
-    return bool(subject.parts or subject.phones or any(email.address != address for email in subject.emails))
+def _standing(subject: Subject, contact: Email | Phone) -> Email | Phone | None:
+    return subject.email_at(contact.address) if isinstance(contact, Email) else subject.phone_at(contact.number)
 
 
-def _taken_from(holder: Subject | None, prover: Subject, address: str) -> tuple[Subject | None, bool]:
+def _with_only(subject: Subject, contact: Email | Phone) -> Subject:
+    """The subject with nothing that can sign in but this contact, if it has it."""
+    bare = attrs.evolve(subject, emails=(), phones=(), parts=())
+    standing = _standing(subject, contact)
+    if isinstance(standing, Email):
+        return attrs.evolve(bare, emails=(standing,))
+    return attrs.evolve(bare, phones=(standing,)) if standing else bare
+
+
+def _verified(subject: Subject, contact: Email | Phone) -> Subject:
+    standing = _standing(subject, contact)
+    if isinstance(contact, Email):
+        if standing is None:
+            return with_email(subject, attrs.evolve(contact, verified=True))
+        emails = (attrs.evolve(e, verified=True) if e.address == contact.address else e for e in subject.emails)
+        return attrs.evolve(subject, emails=tuple(emails))
+    if standing is None:
+        return with_phone(subject, attrs.evolve(contact, verified=True))
+    phones = (attrs.evolve(p, verified=True) if p.number == contact.number else p for p in subject.phones)
+    return attrs.evolve(subject, phones=tuple(phones))
+
+
+def _taken_from(holder: Subject | None, prover: Subject, contact: Email | Phone) -> tuple[Subject | None, bool]:
     if holder is None or holder.id == prover.id:
         return None, False
+    standing = _standing(holder, contact)
     left = attrs.evolve(
         holder,
-        emails=tuple(email for email in holder.emails if email.address != address),
+        emails=tuple(email for email in holder.emails if email is not standing),
+        phones=tuple(phone for phone in holder.phones if phone is not standing),
         session_epoch=holder.session_epoch + 1,
     )
-    return left, not (left.emails or left.phones or left.parts)
+    return left, left.part_count() == 0
 
 
 def live_locks(subject: Subject, now: datetime) -> list[Any]:

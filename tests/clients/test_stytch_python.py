@@ -111,3 +111,17 @@ def test_a_machine_is_found_changed_and_its_secret_rotated(client: stytch.Client
     assert client.m2m.clients.update(made.client_id, status="inactive").m2m_client.status == "inactive"
     assert client.m2m.clients.get(made.client_id).m2m_client.scopes == ["pay"]
     assert client.m2m.clients.delete(made.client_id).client_id == made.client_id
+
+
+@pytest.mark.parametrize("channel", ["sms", "whatsapp"])
+def test_a_code_by_phone_authenticates(client: stytch.Client, inbox: Inbox, channel: str) -> None:
+    product = getattr(client.otps, channel)
+    sent = product.login_or_create(phone_number="+14155552671", locale="de-DE")
+    answer = client.otps.authenticate(sent.phone_id, inbox.entries()[0].code, session_duration_minutes=5)
+    assert answer.session is not None
+    factor = answer.session.authentication_factors[0]
+    assert factor.phone_number_factor is not None
+    assert factor.phone_number_factor.phone_number == "+14155552671"
+    with pytest.raises(StytchError) as refused:
+        product.send(phone_number="+12125550123")
+    assert error_type(refused) == "phone_number_not_found"

@@ -1,17 +1,16 @@
-"""One-time passcodes: mail a code, and sign in by it."""
+"""One-time passcodes: mail a code, and sign in by one of any channel."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import UUID
-
-import attrs
 
 from authmw.consumer.answers import AuthenticateResponse, authenticate_response
 from authmw.consumer.magic_links.responses import LoginOrCreateResponse, SendResponse
 from authmw.consumer.messages import Letter, mail_code, mail_nobody
 from authmw.consumer.otps import browser
-from authmw.consumer.proofs import adding_to, asked_of, check_may_add_factor, mailbox_proof, signed_in_caller
+from authmw.consumer.otps.codes import Sent, code_key, code_mac, decoy, guess_at, new_code, proved_by
+from authmw.consumer.otps.phones import SMSPasscodes, WhatsAppPasscodes
+from authmw.consumer.proofs import asked_of, check_may_add_factor, mailbox_proof, phone_proof, signed_in_caller
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge, check_attributes, check_live
@@ -33,18 +32,17 @@ from authmw.parameters import (
     Text,
     Token,
 )
-from authmw.people.directory import in_sandbox, new_email, new_user, user_by_email, user_by_reference
-from authmw.people.records import Email, Proved, Subject, User
+from authmw.people.directory import new_email, new_user, user_by_email, user_by_reference
+from authmw.people.records import User
 from authmw.rows import Row
-from authmw.signin.attempts import Guess, check_open, count_guess, forget_guesses, refuse_guess
+from authmw.signin.attempts import check_open, count_guess, forget_guesses, refuse_guess
 from authmw.signin.complete import complete
 from authmw.signin.keys import KeyRing
 from authmw.signin.limits import charge, sending
-from authmw.signin.sessions import Live
-from authmw.storage import Delete, Insert, Update, Write
+from authmw.storage import Delete, Insert
 from authmw.templates import TemplateType
 
-_SANDBOX_CODE = "000000"
+_PURPOSE = "email_otp"
 _FACTOR = "otp:email"
 
 
@@ -79,7 +77,9 @@ class EmailPasscodes(Product):
         standing = user.email_at(address)
         assert standing is not None  # found or made by this address
         life = timedelta(minutes=expiration_minutes)
-        code, write = await new_code(call, user, standing, life, attributes)
+        code, write = await new_code(
+            call, user, Sent(purpose=_PURPOSE, method_id=standing.email_id, address=address, life=life), attributes
+        )
         mail_code(call, Letter(address=address, template=login if known else signup, locale=locale, life=life), code)
         await commit(*(() if known else (Insert(user),)), write, subject_id=user.id, factor=_FACTOR)
         return LoginOrCreateResponse(user_id=user.id, email_id=standing.email_id, user_created=known is None)
@@ -120,8 +120,7 @@ class EmailPasscodes(Product):
         code, write = await new_code(
             call,
             user,
-            standing,
-            life,
+            Sent(purpose=_PURPOSE, method_id=standing.email_id, address=address, life=life),
             attributes,
             adding=adding,
             live=live,
@@ -135,7 +134,7 @@ class EmailPasscodes(Product):
             await commit(refusal=Refused("email_not_found"))
         mail_nobody(call)
         await commit(factor=_FACTOR)
-        return SendResponse(user_id="", email_id=_decoy(call, address))
+        return SendResponse(user_id="", email_id=decoy(call, "email", address))
 
 
 class OTPs(Product):
@@ -145,6 +144,8 @@ class OTPs(Product):
         super().__init__(core)
         self.keys = keys
         self.email = EmailPasscodes(core, keys)
+        self.sms = SMSPasscodes(core, keys)
+        self.whatsapp = WhatsAppPasscodes(core, keys)
 
     def rows(self) -> tuple[Row, ...]:
         """What browsers reach."""
@@ -169,13 +170,13 @@ class OTPs(Product):
         Refused: `unable_to_auth_otp_code` (one answer for wrong, used, expired and never sent), `user_lock_limit_reached`, `attribute_mismatch`.
         """
         call = current_call()
-        challenge = await call.storage.get(Challenge, _key(method_id))
+        challenge = await call.storage.get(Challenge, code_key(method_id))
         if challenge is None:
             raise Refused("unable_to_auth_otp_code")
         user = await call.storage.get(User, challenge.subject_id)
         if user is None:
             raise Refused("unable_to_auth_otp_code")
-        guess = _guess(challenge, user)
+        guess = guess_at(challenge, user)
         check_open(call, guess)
         check_live(challenge, call.now, "unable_to_auth_otp_code")
         await count_guess(call, guess)
@@ -189,17 +190,9 @@ class OTPs(Product):
         )
         if not tokens.same(code_mac(call, challenge.method_id, code), challenge.code_mac):
             await refuse_guess(guess)
-        details = {"email_factor": {"email_id": challenge.method_id, "email_address": challenge.address}}
-        factor = Proved(
-            type="otp",
-            delivery_method="email",
-            last_authenticated_at=call.now,
-            created_at=call.now,
-            updated_at=call.now,
-            details=details,
-            category="account",
-        )
-        proof = await mailbox_proof(call, challenge, factor, Delete(challenge), "unable_to_auth_otp_code")
+        factor = proved_by(challenge, call.now)
+        prove = phone_proof if factor.category == "phone" else mailbox_proof
+        proof = await prove(call, challenge, factor, Delete(challenge), "unable_to_auth_otp_code")
         forget_guesses(call, guess)
         asked = asked_of(
             call,
@@ -211,60 +204,3 @@ class OTPs(Product):
         )
         signed_in = await complete(proof, asked, self.keys)
         return authenticate_response(signed_in, challenge.method_id, call.now)
-
-
-def _decoy(call: Call, address: str) -> str:
-    """A method id for an address nobody has, the same at each asking: one that changed would tell a stranger who is known (ENU-01)."""
-    made = UUID(bytes=call.core.roots.mac("method id of nobody", address)[:16], version=4)
-    return f"email-{call.settings.environment}-{made}"
-
-
-def _key(method_id: str) -> str:
-    return f"otp|{method_id}"
-
-
-def code_mac(call: Call, method_id: str, code: str) -> bytes:
-    """What is kept of a code: six digits are few, so it is keyed and bound to the method."""
-    return call.core.roots.mac("one-time passcode", method_id, code)
-
-
-def _guess(challenge: Challenge, user: User) -> Guess:
-    return Guess(
-        subject=user,
-        factor=_FACTOR,
-        authenticator=challenge.method_id,
-        challenge=(challenge.method_id, challenge.generation),
-        refusal="unable_to_auth_otp_code",
-    )
-
-
-async def new_code(
-    call: Call,
-    user: Subject,
-    email: Email,
-    life: timedelta,
-    attributes: Attributes | None,
-    *,
-    adding: bool = False,
-    live: Live | None = None,
-) -> tuple[str, Write]:
-    """A code for this method, and the write that stores it in the place of the one before."""
-    code = _SANDBOX_CODE if in_sandbox(call, email.address) else tokens.digits(6)
-    given = attributes or Attributes(ip_address=call.caller.ip_address, user_agent=call.caller.user_agent[:1024])
-    challenge = Challenge(
-        challenge_id=_key(email.email_id),
-        purpose="email_otp",
-        subject_id=user.id,
-        method_id=email.email_id,
-        address=email.address,
-        code_mac=code_mac(call, email.email_id, code),
-        generation=tokens.token(),
-        created_at=call.now,
-        expires_at=call.now + life,
-        ip_address=given.ip_address,
-        user_agent=given.user_agent,
-    )
-    if adding:
-        challenge = adding_to(challenge, user, live)
-    standing = await call.storage.get(Challenge, challenge.challenge_id)
-    return code, Update(attrs.evolve(challenge, version=standing.version)) if standing else Insert(challenge)

@@ -13,15 +13,15 @@ from authmw.consumer.users import browser
 from authmw.consumer.users.search import filter_of
 from authmw.crypto import tokens
 from authmw.errors import Refused
-from authmw.identifiers import canonical_email, canonical_phone, valid_external_id
+from authmw.identifiers import canonical_email, valid_external_id
 from authmw.ledger.commits import commit
 from authmw.ledger.records import Purge
 from authmw.operations import Call, Core, Product, Response, current_call, operation
 from authmw.paging import COUNTED, read_cursor, sign_cursor
 from authmw.parameters import Attributes, EmailAddress, Id, Metadata, Name, PhoneNumber, Roles, Text
-from authmw.people.directory import new_email, new_user, user_by_part, user_by_reference
+from authmw.people.directory import new_email, new_phone, new_user, user_by_part, user_by_reference
 from authmw.people.notices import notify_of
-from authmw.people.records import Credential, Phone, User
+from authmw.people.records import Credential, User
 from authmw.people.rules import merged_metadata, with_phone, without_email, without_part, without_phone
 from authmw.rows import Row
 from authmw.signin.ending import end_all, end_others, keep_signed_in
@@ -322,16 +322,6 @@ class Users(Product):
         await commit(*kept.writes, *more, subject_id=after.id)
         await keep_signed_in(call, self.keys, kept)
         return UserResponse(user_id=after.id, user=user_answer(kept.subject, call.now))
-
-
-def new_phone(call: Call, number: str) -> Phone:
-    """A phone number under a new id."""
-    sandbox = call.settings.sandbox and not call.settings.live
-    return Phone(
-        phone_id=tokens.new_id("phone-number", call.settings.environment),
-        number=canonical_phone(number, sandbox=sandbox),
-        created_at=call.now,
-    )
 
 
 @attrs.frozen
