@@ -17,8 +17,14 @@ check: .venv/ready
 	$(BIN)/pyright
 	PYTHONPATH=adapters $(BIN)/lint-imports
 
-bench: .venv/ready
-	$(BIN)/python -m benchmarks
+bench: .venv/bench-ready
+	PYTHONPATH=.:adapters .venv/bench/bin/python -m benchmarks
+
+# The peers have an environment of their own: their pins need not agree with those of the tests.
+.venv/bench-ready: benchmarks/requirements.txt | .venv/ready
+	@test -x .venv/bench/bin/python || $(BIN)/python -m venv --without-pip .venv/bench
+	$(BIN)/uv pip sync -q --python .venv/bench --require-hashes benchmarks/requirements.txt
+	@touch $@
 
 coverage: .venv/ready .venv/js-ready
 	$(BIN)/python -m coverage run -m pytest -n auto --dist loadgroup
@@ -46,6 +52,8 @@ coverage: .venv/ready .venv/js-ready
 lock: .venv/ready
 	$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-annotate --no-header \
 	  --python-version 3.11 --all-extras --group dev pyproject.toml --output-file requirements.txt
+	$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-annotate --no-header \
+	  --python-version 3.11 benchmarks/requirements.in pyproject.toml --output-file benchmarks/requirements.txt
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix tests/js --package-lock-only --ignore-scripts --no-audit --no-fund
 
 clean:

@@ -7,8 +7,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements.txt"
+BENCHES = ROOT / "benchmarks" / "requirements.txt"
 PACKAGE_LOCK = ROOT / "tests" / "js" / "package-lock.json"
 
 
@@ -20,13 +23,15 @@ def locked() -> set[str]:
     return {normalized(name) for name in re.findall(r"^([A-Za-z0-9_.-]+)==", REQUIREMENTS.read_text(), re.MULTILINE)}
 
 
-def test_the_python_lock_names_no_registry() -> None:
-    assert "://" not in REQUIREMENTS.read_text()
-    assert "index-url" not in REQUIREMENTS.read_text()
+@pytest.mark.parametrize("lock", [REQUIREMENTS, BENCHES], ids=["tests", "benches"])
+def test_the_python_lock_names_no_registry(lock: Path) -> None:
+    assert "://" not in lock.read_text()
+    assert "index-url" not in lock.read_text()
 
 
-def test_every_locked_python_package_has_a_hash() -> None:
-    for entry in re.split(r"\n(?=[A-Za-z0-9])", REQUIREMENTS.read_text().strip()):
+@pytest.mark.parametrize("lock", [REQUIREMENTS, BENCHES], ids=["tests", "benches"])
+def test_every_locked_python_package_has_a_hash(lock: Path) -> None:
+    for entry in re.split(r"\n(?=[A-Za-z0-9])", lock.read_text().strip()):
         assert "--hash=sha256:" in entry, entry.partition("=")[0]
 
 

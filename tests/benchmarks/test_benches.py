@@ -1,0 +1,39 @@
+"""The benches run, and their figures that do not depend on the machine are what they should be. No time is judged here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.flows import FLOWS, count
+from benchmarks.giveups import give_ups
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_a_sign_in_of_a_known_user_is_one_commit_of_at_most_five_rows(flow: str) -> None:
+    counts = asyncio.run(count(FLOWS[flow]))
+    assert counts.commits == 1
+    assert counts.written + counts.checked <= 5
+
+
+def test_nobody_gives_up_because_others_want_the_same_record() -> None:
+    given_up = asyncio.run(give_ups(0.001, share=0.15))
+    assert set(given_up.values()) == {0}, given_up
+
+
+def test_the_benches_run_and_write_what_they_print(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--results", str(tmp_path)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    assert told.returncode == 0, told.stderr[-2000:]
+    figures = json.loads((tmp_path / "latest.json").read_text())["figures"]
+    assert set(figures["a request over its bare application, microseconds"]) == {"Starlette", "FastAPI", "Flask"}
+    assert {"Starlette SessionMiddleware"} <= set(figures["the same with peers"])
+    assert set(figures["a renewal over a live session, microseconds"]) == {"memory", "SQLite"}
+    assert str(tmp_path / "latest.json") in told.stdout.replace("\n", "")
