@@ -26,8 +26,10 @@ from authmw.ledger.performing import Performer
 from authmw.ledger.records import Event, Outgoing, Purge
 from authmw.limits import RateLimiter
 from authmw.operations import Caller, Core, Operation, Product, Visit, operations_of, visit
+from authmw.people.purging import purge_due
 from authmw.people.records import Credential, Organization, Session, User
 from authmw.platform.debug.operations import Debug
+from authmw.platform.events.operations import Events
 from authmw.platform.m2m.operations import M2M
 from authmw.platform.m2m.records import M2MClient
 from authmw.platform.rbac.operations import RBAC
@@ -80,7 +82,8 @@ class Auth:
             raise Misconfigured("Live takes no fetcher that reaches origins on this machine.")
         self.settings = settings
         self.storage = storage
-        self.notes = Notes(storage)
+        clock = clock or SystemClock()
+        self.notes = Notes(storage, clock)
         refusals = {
             (description(kind).kind, index.name): index.refusal
             for kind in KINDS
@@ -91,7 +94,7 @@ class Auth:
             settings=settings,
             storage=storage,
             limiter=limiter,
-            clock=clock or SystemClock(),
+            clock=clock,
             roots=settings.roots(),
             perform=Performer(self.notes, refusals),
             denied=Denied(),
@@ -111,6 +114,7 @@ class Auth:
         self.debug = Debug(self.core)
         self.m2m = M2M(self.core, self.keys)
         self.totps = TOTPs(self.core, self.keys)
+        self.events = Events(self.core)
         self.guard = SessionGuard(self.core, self.keys)
         if storage.io != "async":
             drive.step(storage.prepare(KINDS))
@@ -141,9 +145,9 @@ class Auth:
             self._prepared = True
 
     async def work(self) -> int:
-        """One round of background work: send what is due, sweep what expired; how many messages were taken."""
+        """One round of background work: send what is due, clear up behind deletions, sweep what expired; how many messages and purges were taken."""
         now = self.core.clock.now()
-        taken = await dispatch_due(self.core, now)
+        taken = await dispatch_due(self.core, now) + await purge_due(self.core, now)
         await self.storage.sweep(now, 50)
         return taken
 

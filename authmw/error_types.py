@@ -219,4 +219,6 @@ ERROR_TYPES = _table(
     ("consumer_session_authorization_error", 403, "The session's roles do not permit this."),
     # Fraud
     # Events, webhooks and the managed project
+    ("call_interrupted", 503, "The call was cancelled before it ended."),
+    ("invalid_event_cursor", 400, "The cursor is not valid."),
 )

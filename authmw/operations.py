@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from typing import (
@@ -29,7 +30,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from authmw.errors import Refused
+from authmw.errors import Refused, StorageError
 
 if TYPE_CHECKING:
     from authmw.clock import Clock
@@ -117,7 +118,12 @@ class Call:
     core: Core = attrs.field(repr=False)
     memory: dict[object, Any] = attrs.field(factory=dict[object, Any], repr=False)
     committed: bool = False
+    event_id: str = ""
+    """The key of the call's event, given once, so that no call has two."""
+    event: Any = attrs.field(default=None, repr=False)
+    """The event as it was committed."""
     outgoing: list[Any] = attrs.field(factory=list[Any], repr=False)
+    """Records that the commit adds for work behind it: messages to send, remains to clear."""
     after: list[After] = attrs.field(factory=list[After], repr=False)
 
     @property
@@ -155,6 +161,14 @@ class Perform(Protocol):
 
     async def __call__(self, operation: Operation, product: Product, arguments: dict[str, Any]) -> Answer:
         """The answer, complete with status code and request id."""
+        ...
+
+    def refuse(self, operation: Operation, product: Product, refused: Refused) -> None:
+        """Log a call that was refused before its body, and give the refusal its request id."""
+        ...
+
+    def failed_behind(self) -> None:
+        """Count what failed behind a commit that stands."""
         ...
 
 
@@ -197,6 +211,7 @@ class Operation:
         action: str,
         door: Door = "backend",
         grant: str = "",
+        source: Source | None = None,
     ) -> None:
         self.function = function
         self.method = method
@@ -204,6 +219,7 @@ class Operation:
         self.action = action
         self.door = door
         self.grant = grant
+        self.source = source
         self.signature = inspect.signature(function)
         self.places = tuple(re.findall(r"\{(\w+)\}", path))
         parameters = list(self.signature.parameters.values())[1:]
@@ -310,31 +326,54 @@ def describe_fault(fault: Exception) -> str:
 
 
 def operation(
-    method: Method, path: str, *, action: str, door: Door = "backend", grant: str = ""
+    method: Method,
+    path: str,
+    *,
+    action: str,
+    door: Door = "backend",
+    grant: str = "",
+    source: Source | None = None,
 ) -> Callable[
     [Callable[Concatenate[S, P], Coroutine[Any, Any, R]]], Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
 ]:
     """Declare a method of a Product as an operation: its HTTP method, its path under the root, and the action its events are logged under.
 
-    Operations of the OAuth door may share a path; `grant` is then the `grant_type` that asks for this one.
+    Operations of the OAuth door may share a path; `grant` is then the `grant_type` that asks for this one. `source` is that of every change by this operation,
+    whoever calls it; without one it is the caller's.
     """
 
     def declare(
         function: Callable[Concatenate[S, P], Coroutine[Any, Any, R]],
     ) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
-        declared = Operation(function, method, path, action, door, grant)
+        declared = Operation(function, method, path, action, door, grant, source)
 
         @functools.wraps(function)
         async def call(product: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
             if args:
                 message = f"{function.__qualname__}() takes keyword arguments only."
                 raise TypeError(message)
-            return cast("R", await product.core.perform(declared, product, declared.check(kwargs)))
+            with known(declared, product):
+                arguments = declared.check(kwargs)
+            return cast("R", await product.core.perform(declared, product, arguments))
 
         call.__operation__ = declared  # type: ignore[attr-defined]  # read back by `declaration`
         return call
 
     return declare
+
+
+@contextmanager
+def known(operation: Operation, product: Product) -> Generator[None]:
+    """What is refused in here, before an operation's body, is logged as a call of that operation (AUD-01)."""
+    try:
+        yield
+    except Refused as refused:
+        product.core.perform.refuse(operation, product, refused)
+        raise
+    except StorageError:
+        refusal = Refused("server_unavailable")
+        product.core.perform.refuse(operation, product, refusal)
+        raise refusal from None
 
 
 def declaration(method: object) -> Operation | None:

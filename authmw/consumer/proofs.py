@@ -10,6 +10,7 @@ from authmw.operations import Call
 from authmw.parameters import Attributes
 from authmw.people.directory import user_by_email, user_by_phone
 from authmw.people.notices import notify_of
+from authmw.people.purging import leave_purge
 from authmw.people.records import Email, Phone, Proved, Session, Subject, User
 from authmw.people.rules import Owned, prove_email, prove_phone
 from authmw.signin.complete import Asked, Proof
@@ -68,6 +69,7 @@ def _proof(call: Call, user: User, holder: User | None, owned: Owned, factor: Pr
     if owned.loser is not None:
         _deny_ended(call, holder, owned.loser)
         writes.append(Delete(owned.loser) if owned.loser_is_empty else Update(owned.loser))
+        leave_purge(call, owned.loser.id, epoch=None if owned.loser_is_empty else owned.loser.session_epoch)
     return Proof(
         before=user, after=owned.subject, factor=factor, writes=tuple(writes), reset_sessions=owned.reset_sessions
     )

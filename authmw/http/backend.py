@@ -16,7 +16,7 @@ from authmw.errors import Refused
 from authmw.http.answers import json_answer
 from authmw.http.bodies import parse_object
 from authmw.http.requests import Request
-from authmw.operations import Operation, Product
+from authmw.operations import Operation, Product, known
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
 OPEN = frozenset({"SessionsJwks"})
@@ -33,9 +33,10 @@ def backend_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
 
 def _target(auth: Auth, product: Product, operation: Operation) -> Target:
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
-        if operation.action not in OPEN:
-            check_credentials(auth, request.header("authorization"))
-        arguments = arguments_of(operation, request, parameters)
+        with known(operation, product):
+            if operation.action not in OPEN:
+                check_credentials(auth, request.header("authorization"))
+            arguments = arguments_of(operation, request, parameters)
         result = await product.core.perform(operation, product, arguments)
         return json_answer(result, result.status_code)
 

@@ -22,7 +22,7 @@ from authmw.http.bodies import parse_object
 from authmw.http.cookies import DuplicateCookie, sole
 from authmw.http.requests import Request
 from authmw.http.sessions import clear_cookies, set_cookies
-from authmw.operations import declaration, visit
+from authmw.operations import Operation, declaration, known, visit
 from authmw.rows import Row
 from authmw.signin.sessions import live_by_token
 
@@ -68,23 +68,31 @@ def _target(auth: Auth, row: Row) -> Target:
     assert operation is not None  # rows name operations only
 
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
-        token, by_cookie = session_token_of(auth, request)
-        if request.method != "GET":
-            check_origin(auth, request, by_cookie=by_cookie)
-        if row.needs_session and not token:
-            raise Refused("user_unauthenticated")
-        if token and not row.needs_session:
-            token = await _living(auth, token)
-        here = visit.get()
-        if here is not None:
-            here.caller = attrs.evolve(here.caller, session_token=token, actor="visitor")
-        own = {row.own_user: await _own_id(auth, token)} if row.own_user is not None else {}
-        arguments = arguments_of(operation, _said(row, request, own), {**parameters, **own})
+        with known(operation, product):
+            arguments = await _arguments(auth, row, operation, request, parameters)
         result = await product.core.perform(operation, product, arguments)
         shown = row.show(result)
         return _granted(auth, row, request, result, shown)
 
     return answer
+
+
+async def _arguments(
+    auth: Auth, row: Row, operation: Operation, request: Request, parameters: dict[str, str]
+) -> dict[str, Any]:
+    """What the operation is called with, once it is clear who asks."""
+    token, by_cookie = session_token_of(auth, request)
+    if request.method != "GET":
+        check_origin(auth, request, by_cookie=by_cookie)
+    if row.needs_session and not token:
+        raise Refused("user_unauthenticated")
+    if token and not row.needs_session:
+        token = await _living(auth, token)
+    here = visit.get()
+    if here is not None:
+        here.caller = attrs.evolve(here.caller, session_token=token, actor="visitor")
+    own = {row.own_user: await _own_id(auth, token)} if row.own_user is not None else {}
+    return arguments_of(operation, _said(row, request, own), {**parameters, **own})
 
 
 async def _living(auth: Auth, token: str) -> str:

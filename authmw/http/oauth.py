@@ -20,7 +20,7 @@ from authmw.http.answers import json_answer
 from authmw.http.backend import basic, check_credentials
 from authmw.http.bodies import parse_form, parse_object
 from authmw.http.requests import Request
-from authmw.operations import Operation, Product
+from authmw.operations import Operation, Product, known
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
 
@@ -70,7 +70,8 @@ def _target(auth: Auth, grants: dict[str, tuple[Product, Operation]]) -> Target:
             values = dict(asked_of(auth, request).values)
             product, operation = _granted(grants, values)
             places: dict[str, object] = {name: parameters.get(name) for name in operation.places}
-            arguments = operation.arguments(values, operation.body)
+            with known(operation, product):
+                arguments = operation.arguments(values, operation.body)
             result = await product.core.perform(operation, product, {**arguments, **places})
         except Refused as refused:
             return oauth_error(auth, refused, basic_used=bool(request.headers.get("authorization")))

@@ -5,17 +5,21 @@ Law: an operation commits once, and its event is in that commit. What a refusal 
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import NoReturn, overload
+
+import attrs
 
 from authmw import drive
 from authmw.crypto import tokens
 from authmw.errors import Conflict, Refused, StorageError
 from authmw.ledger.reading import Remembering
-from authmw.ledger.records import Event, Outgoing
+from authmw.ledger.records import Event
 from authmw.operations import Call, current_call
 from authmw.storage import Insert, Storage, Write
 
+_log = logging.getLogger("authmw")
 KEPT = timedelta(days=30)
 """How long events are kept."""
 
@@ -25,14 +29,15 @@ def event_of(
 ) -> Event:
     """The event row of a call as it ends now."""
     now = call.core.clock.now()
+    call.event_id = call.event_id or tokens.ordered_id("event", call.settings.environment, call.now)
     return Event(
-        event_id=tokens.ordered_id("event", call.settings.environment, call.now),
+        event_id=call.event_id,
         request_id=call.id,
         action=call.operation.action,
         status="error" if refusal else "success",
         http_status=refusal.status if refusal else status,
         error_type=refusal.error_type if refusal else "",
-        source=call.caller.source,
+        source=call.operation.source or call.caller.source,
         audience=call.caller.audience,
         actor=call.caller.actor,
         subject_id=subject_id,
@@ -41,6 +46,16 @@ def event_of(
         started_at=call.now,
         ended_at=max(now, call.now),
         expires_at=call.now + KEPT,
+    )
+
+
+def started_of(call: Call) -> Event:
+    """The row that says a long call began; its key is its own, so that the call's event can come to stand beside it."""
+    return attrs.evolve(
+        event_of(call),
+        event_id=tokens.ordered_id("started", call.settings.environment, call.now),
+        status="started",
+        http_status=0,
     )
 
 
@@ -57,17 +72,29 @@ async def commit(*writes: Write, subject_id: str = "", factor: str = "", refusal
     if call.committed:
         raise StorageError("An operation commits once.")
     event = event_of(call, refusal=refusal, subject_id=subject_id, factor=factor)
-    messages = [Insert(message) for message in call.outgoing if isinstance(message, Outgoing)]
+    following: list[Write] = [Insert(record) for record in call.outgoing]
     seen = call.storage
     checks = seen.checks(writes) if isinstance(seen, Remembering) else []
-    await drive.shielded(_commit_once(call, (*writes, *checks, *messages, Insert(event))))
+    await drive.shielded(_commit_once(call, (*writes, *checks, *following, Insert(event)), event))
     if refusal is not None:
         raise refusal
 
 
-async def _commit_once(call: Call, writes: tuple[Write, ...]) -> None:
+async def _commit_once(call: Call, writes: tuple[Write, ...], event: Event) -> None:
     await call.core.storage.commit(*writes)
-    call.committed = True
+    call.committed, call.event = True, event
+    await follow(call)
+
+
+async def follow(call: Call) -> None:
+    """Do what the call's commit asks for, each thing once. What fails here is logged and counted: the commit stands, and so does the answer to it."""
+    while call.after:
+        act = call.after.pop(0)
+        try:
+            await act()
+        except Exception as fault:  # noqa: BLE001 -- whatever it is, it cannot undo a commit
+            call.core.perform.failed_behind()
+            _log.error("failed_after_commit", extra={"action": call.operation.action, "fault": type(fault).__name__})
 
 
 async def touch(storage: Storage, write: Write) -> None:

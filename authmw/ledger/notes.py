@@ -1,81 +1,151 @@
-"""Events of calls that ended without a commit: noted in a bounded buffer, written within a second by one daemon thread of the process."""
+"""Events of calls that ended without a commit: noted in a bounded buffer, written within a second by one daemon thread of the process.
+
+Law: noting never waits for storage and never fails a call. What is over the bound, or what storage will not take, is counted and lost. An event has one key, given when
+its call began: where a commit whose outcome nobody learned did happen, the noted event meets it, and the Duplicate is dropped (AUD-01).
+"""
 
 from __future__ import annotations
 
 import atexit
+import logging
+import os
 import threading
 import weakref
 from collections import deque
+from datetime import timedelta
 
 from authmw import drive
+from authmw.clock import Clock
 from authmw.errors import Conflict, StorageError
-from authmw.ledger.records import Event
-from authmw.storage import MAX_WRITES, Insert, Storage
+from authmw.ledger.commits import started_of
+from authmw.operations import Call
+from authmw.storage import Insert, Storage, Write
+
+HELD = 1000
+"""The most events that wait to be written."""
+LONG = timedelta(seconds=1)
+"""A call that has run so long leaves a record that it began, in case its process does not live to see its end."""
+_BATCH = 10
+_PERIOD = 0.5
+_log = logging.getLogger("authmw")
 
 
 class Notes:
-    """The buffer of one `Auth`. Holds at most 1,000 events; what is over that is counted, not kept."""
+    """The buffer of one `Auth`. `lost` counts events that could not be kept, `failed` what failed behind commits that stand."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, clock: Clock) -> None:
         self._storage = storage
-        self._forget()
+        self._clock = clock
         self.lost = 0
-        drive.in_child(self._forget)
-        atexit.register(_flush_at_exit, weakref.ref(self))
+        self.failed = 0
+        self.forget()
 
-    def _forget(self) -> None:
-        self._events: deque[Event] = deque()
+    def forget(self) -> None:
+        """Begin anew, in a child process: what was noted before the fork is the parent's to write."""
         self._lock = threading.Lock()
-        self._woken = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._waiting: deque[Write] = deque()
+        self._running: dict[str, Call] = {}
 
-    def note(self, event: Event) -> None:
-        """Have an event written soon."""
+    def began(self, call: Call) -> None:
+        """A call begins."""
+        self._running[call.id] = call
+        _writer.serve(self)
+
+    def ended(self, call: Call) -> None:
+        """A call is over, however."""
+        self._running.pop(call.id, None)
+
+    def note(self, write: Write) -> None:
+        """Have an event written soon: inserted, or corrected after its commit."""
         with self._lock:
-            if len(self._events) >= 1000:
+            if len(self._waiting) >= HELD:
                 self.lost += 1
                 return
-            self._events.append(event)
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=_write_behind, args=(weakref.ref(self),), name="authmw-notes", daemon=True
-                )
-                self._thread.start()
+            self._waiting.append(write)
+        _writer.serve(self)
 
     def flush(self) -> None:
         """Write what is noted, now. Not on a thread that runs an event loop."""
-        drive.run(self._storage.io, self.write())
+        self._note_long_calls()
+        if self._waiting:
+            drive.run(self._storage.io, self.write())
 
     async def write(self) -> None:
-        """Write what is noted in commits of its own; a Duplicate is dropped, and a store that cannot take it loses it."""
-        while True:
-            with self._lock:
-                batch = [self._events.popleft() for _ in range(min(MAX_WRITES // 2, len(self._events)))]
-            if not batch:
-                return
-            for event in batch:
-                try:
-                    await self._storage.commit(Insert(event))
-                except Conflict:
-                    continue
-                except StorageError:
-                    self.lost += 1
+        """Write what is noted, in commits of its own."""
+        self._note_long_calls()
+        while batch := self._batch():
+            if not await self._take(*batch):
+                # One of them is stored already, or changed since; the others are none the worse for it.
+                for write in batch:
+                    await self._take(write)
+
+    async def _take(self, *writes: Write) -> bool:
+        try:
+            await self._storage.commit(*writes)
+        except Conflict:
+            return False
+        except StorageError:
+            self.lost += len(writes)
+        return True
+
+    def _batch(self) -> list[Write]:
+        with self._lock:
+            return [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+
+    def _note_long_calls(self) -> None:
+        now = self._clock.now()
+        for call in list(self._running.values()):
+            if now - call.now >= LONG and self._running.pop(call.id, None) is not None:
+                self.note(Insert(started_of(call)))
 
 
-def _write_behind(held: weakref.ref[Notes]) -> None:
-    while True:
-        notes = held()
-        if notes is None:
+class _Writer:
+    """The one thread of this process that writes notes; it ends when there is no `Auth` left."""
+
+    def __init__(self) -> None:
+        self._served: weakref.WeakSet[Notes] = weakref.WeakSet()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def serve(self, notes: Notes) -> None:
+        """Write what these notes hold, from now on."""
+        if self._thread is not None and notes in self._served:
             return
-        woken = notes._woken
-        del notes
-        woken.wait(0.5)
-        notes = held()
-        if notes is not None:
-            notes.flush()
+        with self._lock:
+            self._served.add(notes)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write_behind, name="authmw-notes", daemon=True)
+                self._thread.start()
+
+    def _write_behind(self) -> None:
+        pause = threading.Event()
+        while True:
+            pause.wait(_PERIOD)
+            self.flush_all()
+            with self._lock:
+                if not self._served:
+                    self._thread = None
+                    return
+
+    def flush_all(self) -> None:
+        """Write what every `Auth` of this process has noted."""
+        for notes in list(self._served):
+            try:
+                notes.flush()
+            except Exception:  # noqa: BLE001 -- the thread must outlive a storage that breaks its promise
+                notes.lost += 1
+                _log.error("notes_failed")
+
+    def after_fork(self) -> None:
+        """Neither the thread nor its locks came along into the child."""
+        self._forget()
+        for notes in list(self._served):
+            notes.forget()
 
 
-def _flush_at_exit(held: weakref.ref[Notes]) -> None:
-    notes = held()
-    if notes is not None:
-        notes.flush()
+_writer = _Writer()
+os.register_at_fork(after_in_child=_writer.after_fork)
+atexit.register(_writer.flush_all)

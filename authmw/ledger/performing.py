@@ -7,20 +7,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from authmw import drive
 from authmw.clock import ticks
 from authmw.crypto import tokens
 from authmw.errors import AuthError, Conflict, Duplicate, Refused, StorageError
-from authmw.ledger.commits import event_of
+from authmw.ledger.commits import event_of, follow
 from authmw.ledger.notes import Notes
 from authmw.ledger.outbox import deliver_all
 from authmw.ledger.reading import Remembering
 from authmw.ledger.records import Outgoing
 from authmw.operations import PROJECT, Answer, Call, Core, Operation, Product, begin, end, visit
+from authmw.storage import Insert, Update
 
 REPEATS = 8
 PATIENCE = 2.0
 """Seconds within which a body may be repeated."""
+SWEPT_EVERY = 256
+SWEPT = 50
+"""One commit in so many drops so many records that are over."""
 
 
 class Performer:
@@ -29,49 +35,79 @@ class Performer:
     def __init__(self, notes: Notes, refusals: dict[tuple[str, str], str]) -> None:
         self._notes = notes
         self._refusals = refusals
+        self._commits = 0
 
     async def __call__(self, operation: Operation, product: Product, arguments: dict[str, Any]) -> Answer:
-        """The answer, complete; every failure becomes a Refused that knows the request's id."""
-        core = product.core
-        here = visit.get()
-        call = Call(
-            id=f"request-id-{core.settings.environment}-{tokens.uuid4()}",
-            now=core.clock.now(),
-            caller=here.who() if here else PROJECT,
-            operation=operation,
-            storage=Remembering(core.storage),
-            core=core,
-        )
+        """The answer, complete; every failure becomes a Refused that knows the request's id, and every end leaves one event (AUD-01)."""
+        call = _call(operation, product)
+        self._notes.began(call)
+        token = begin(call)
         try:
-            answer = await self._run(call, product, arguments)
+            answer = await self._answer(call, product, arguments)
         except Refused as refused:
             refused.request_id = call.id
-            if not call.committed:
-                self._notes.note(event_of(call, refusal=refused))
+            self._note(call, refused)
             raise
         except Exception:
-            if not call.committed:
-                self._notes.note(event_of(call, refusal=Refused("internal_server_error")))
+            self._note(call, Refused("internal_server_error"))
             raise
+        except BaseException:
+            # Cancelled, or the process is ending. A commit that is under way comes to its end; the event's key sees to it that only one of the two is kept.
+            if not call.committed:
+                self._note(call, Refused("call_interrupted"))
+            raise
+        finally:
+            end(token)
+            self._notes.ended(call)
+            self._sweep_at_times(call)
         if not call.committed:
-            self._notes.note(event_of(call, status=answer.status_code))
+            self._notes.note(Insert(event_of(call, status=answer.status_code)))
         answer.request_id = call.id
         return answer
 
-    async def _run(self, call: Call, product: Product, arguments: dict[str, Any]) -> Answer:
-        token = begin(call)
+    def refuse(self, operation: Operation, product: Product, refused: Refused) -> None:
+        """Log a call that was refused before its body, and give the refusal its request id."""
+        call = _call(operation, product)
+        refused.request_id = call.id
+        self._notes.note(Insert(event_of(call, refusal=refused)))
+
+    def failed_behind(self) -> None:
+        """Count what failed behind a commit that stands."""
+        self._notes.failed += 1
+
+    async def _answer(self, call: Call, product: Product, arguments: dict[str, Any]) -> Answer:
         try:
             answer = await self._repeat(call, product, arguments)
-        except StorageError:
-            raise Refused("server_unavailable") from None
-        finally:
+        except BaseException as fault:
             # A refusal may follow a commit, and what the commit asks for is done all the same.
             if call.committed:
-                for act in call.after:
-                    await act()
-            end(token)
-        await _send(call)
+                await follow(call)
+                _send_behind(call, _messages(call))
+            if isinstance(fault, StorageError):
+                raise Refused("server_unavailable") from None
+            raise
+        if call.committed:
+            await follow(call)
+            await _send(call)
         return answer
+
+    def _note(self, call: Call, refused: Refused) -> None:
+        """The event of a call that failed: written, or, if its commit said success, corrected."""
+        if not call.committed:
+            self._notes.note(Insert(event_of(call, refusal=refused)))
+        elif call.event is not None and call.event.status == "success":
+            told = attrs.evolve(
+                call.event, version=1, status="error", http_status=refused.status, error_type=refused.error_type
+            )
+            self._notes.note(Update(told))
+
+    def _sweep_at_times(self, call: Call) -> None:
+        """One commit in 256 drops some of what is over, behind its reply, so that a project without a worker does not grow for ever."""
+        if not call.committed:
+            return
+        self._commits += 1
+        if self._commits % SWEPT_EVERY == 0:
+            drive.later(call.core.storage.io, _sweep(call.core))
 
     async def _repeat(self, call: Call, product: Product, arguments: dict[str, Any]) -> Answer:
         began = ticks()
@@ -106,17 +142,36 @@ class Performer:
         met.add(place)
 
 
+def _call(operation: Operation, product: Product) -> Call:
+    core, here = product.core, visit.get()
+    return Call(
+        id=f"request-id-{core.settings.environment}-{tokens.uuid4()}",
+        now=core.clock.now(),
+        caller=here.who() if here else PROJECT,
+        operation=operation,
+        storage=Remembering(core.storage),
+        core=core,
+    )
+
+
+def _messages(call: Call) -> list[Outgoing]:
+    return [record for record in call.outgoing if isinstance(record, Outgoing)]
+
+
 async def _send(call: Call) -> None:
     """The first attempt at the call's messages: awaited and reported for trusted callers, behind the reply for the public."""
-    messages = [record for record in call.outgoing if isinstance(record, Outgoing)] if call.committed else []
-    quiet = [message for message in messages if call.caller.audience == "browser" or not message.reported]
-    if quiet:
-        drive.later(call.core.storage.io, _send_quietly(call.core, quiet))
-    failure = await deliver_all(call.core, [message for message in messages if message not in quiet])
+    behind = [one for one in _messages(call) if call.caller.audience == "browser" or not one.reported]
+    _send_behind(call, behind)
+    failure = await deliver_all(call.core, [one for one in _messages(call) if one not in behind])
     if failure is not None:
         raise Refused(
             "server_unavailable" if failure.retryable else "downstream_carrier_error", "The message could not be sent."
         )
+
+
+def _send_behind(call: Call, messages: list[Outgoing]) -> None:
+    if messages:
+        drive.later(call.core.storage.io, _send_quietly(call.core, messages))
 
 
 async def _send_quietly(core: Core, messages: list[Outgoing]) -> None:
@@ -124,3 +179,10 @@ async def _send_quietly(core: Core, messages: list[Outgoing]) -> None:
         await deliver_all(core, messages)
     except AuthError:
         return  # It is stored and due again; the person can ask again too.
+
+
+async def _sweep(core: Core) -> None:
+    try:
+        await core.storage.sweep(core.clock.now(), SWEPT)
+    except AuthError:
+        return  # What is over stays a little longer.

@@ -18,11 +18,15 @@ from authmw.storage import Record, by_field, record
         by_field("request", "request_id"),
         by_field("status", "status", "started_at"),
         by_field("action", "action", "started_at"),
+        by_field("subject", "subject_id", "started_at"),
     ),
 )
 @attrs.frozen(kw_only=True)
 class Event(Record):
-    """One call: who did what, when, from where, and how it ended. Holds no secret and no full address."""
+    """One call: who did what, when, from where, and how it ended. Holds no secret and no full address.
+
+    `status` is `success` or `error`; a row with `started` only says that a long call began, and stands beside the row of its end under a key of its own.
+    """
 
     event_id: str
     request_id: str
@@ -60,8 +64,9 @@ class Outgoing(Record):
 @record("purges", key="purge_id", indexes=(by_field("due", "due_at"),))
 @attrs.frozen(kw_only=True)
 class Purge(Record):
-    """Work left behind a deletion: what belonged to a subject that is gone."""
+    """Work left behind a deletion: what belonged to a subject that is gone, or with an epoch only the sessions that were born under an earlier one."""
 
     purge_id: str
     subject_id: str
+    epoch: int | None = None
     due_at: datetime

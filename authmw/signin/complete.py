@@ -17,7 +17,7 @@ from authmw.operations import Call, current_call
 from authmw.people.records import Proved, Session, Subject
 from authmw.signin.keys import KeyRing
 from authmw.signin.rules import end_of, is_impersonated, merged_claims, roles_of, satisfies_mfa, with_factor
-from authmw.signin.sessions import Live, derive_token, issue_jwt, live_session, with_new_secret
+from authmw.signin.sessions import Live, derive_token, live_session, sign_jwt, with_new_secret
 from authmw.storage import Insert, Update, Write
 
 
@@ -65,6 +65,8 @@ async def complete(proof: Proof, asked: Asked, keys: KeyRing) -> SignedIn:
     if session is None:
         await commit(*proof.writes, *changed, subject_id=subject.id, factor=_name(proof.factor))
         return SignedIn(subject=_stored(subject, changed=bool(changed)), reset_sessions=proof.reset_sessions)
+    # Fetched before the commit, so that no failure of storage can come between a session that stands and its answer.
+    key = await keys.standing()
     refusal = _gate(call, subject, session)
     written: Write = Update(session) if joined else Insert(session)
     if refusal is not None:
@@ -73,7 +75,7 @@ async def complete(proof: Proof, asked: Asked, keys: KeyRing) -> SignedIn:
         _forget_later(call, joined.session)
     await commit(*proof.writes, *changed, written, subject_id=subject.id, factor=_name(proof.factor))
     token = derive_token(call.core.roots, session) or ""
-    jwt = await issue_jwt(call.core, keys, session, subject, call.now)
+    jwt = sign_jwt(call.core, key or await keys.active(), session, subject, call.now)
     return SignedIn(
         subject=_stored(subject, changed=bool(changed)),
         session=session,

@@ -10,6 +10,7 @@ from typing import TypeVar
 import attrs
 
 from authmw.operations import Call, visit
+from authmw.people.purging import leave_purge
 from authmw.people.records import Session, Subject
 from authmw.signin.complete import SignedIn
 from authmw.signin.keys import KeyRing
@@ -20,14 +21,20 @@ S = TypeVar("S", bound=Subject)
 
 
 def end_all(call: Call, subject: S) -> S:
-    """The subject under the next epoch: every session born before is over with the commit that writes it."""
+    """The subject under the next epoch: every session born before is over with the commit that writes it, and cleared behind it."""
+    deny_all(call, subject)
+    leave_purge(call, subject.id, epoch=subject.session_epoch + 1)
+    return attrs.evolve(subject, session_epoch=subject.session_epoch + 1)
+
+
+def deny_all(call: Call, subject: Subject) -> None:
+    """Have JWTs of this subject's sessions refused in this process, when the running operation's commit stands."""
     core, epoch = call.core, subject.session_epoch + 1
 
     async def deny() -> None:
         core.denied.raise_epoch(subject.id, epoch, core.clock.now())
 
     call.after.append(deny)
-    return attrs.evolve(subject, session_epoch=epoch)
 
 
 @attrs.frozen

@@ -62,6 +62,11 @@ class KeyRing:
             await self.load(force=True)
         return self._keys[self._active[purpose]]
 
+    async def standing(self, purpose: Purpose = "session") -> SigningKey | None:
+        """The active key if there is one yet. Making the first takes long, which is no work for a body that others wait for or that may be repeated."""
+        await self.load()
+        return self._keys[self._active[purpose]] if purpose in self._active else None
+
     async def verifying(self, kid_hint: str | None = None) -> Mapping[str, VerifyingKey]:
         """Every published key by its id; read again when an unknown one is asked for, at most once a second."""
         await self.load()

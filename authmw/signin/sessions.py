@@ -13,6 +13,7 @@ import attrs
 from authmw.crypto import jwts, tokens
 from authmw.crypto.jwts import ORGANIZATION_CLAIM, SESSION_CLAIM
 from authmw.crypto.roots import RootKeys
+from authmw.crypto.signing import SigningKey
 from authmw.errors import Refused
 from authmw.operations import Core
 from authmw.people.records import Proved, Session, Subject, User
@@ -91,7 +92,11 @@ def claims_of(settings: Settings, session: Session, subject: Subject, now: datet
 
 async def issue_jwt(core: Core, keys: KeyRing, session: Session, subject: Subject, now: datetime) -> str:
     """A fresh JWT for a live session."""
-    key = await keys.active()
+    return sign_jwt(core, await keys.active(), session, subject, now)
+
+
+def sign_jwt(core: Core, key: SigningKey, session: Session, subject: Subject, now: datetime) -> str:
+    """The same with a key that was fetched already: what follows a commit rests on storage no more."""
     return jwts.sign(key, claims_of(core.settings, session, subject, now))
 
 

@@ -46,6 +46,7 @@ from authmw.parameters import (
     Token,
 )
 from authmw.people.directory import new_email, new_user, stored_sandbox_user, user_by_email, user_by_reference
+from authmw.people.purging import leave_purge
 from authmw.people.records import Email, Subject, User
 from authmw.people.rules import merged_metadata
 from authmw.redirects import with_token
@@ -219,6 +220,7 @@ class EmailMagicLinks(Product):
         user = await user_by_email(call.storage, canonical_email(email))
         if user is None or user.status != "pending":
             raise Refused("email_not_found")
+        leave_purge(call, user.id)
         await commit(Delete(user), subject_id=user.id)
         return EmptyResponse()
 

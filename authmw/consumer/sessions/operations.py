@@ -22,7 +22,7 @@ from authmw.permissions import Policy, granting_roles
 from authmw.rows import Row
 from authmw.signin.keys import KeyRing
 from authmw.signin.rules import end_of, is_impersonated, lives, merged_claims, needs_touch, roles_of
-from authmw.signin.sessions import Live, derive_token, issue_jwt, live_session, with_new_secret
+from authmw.signin.sessions import Live, derive_token, live_session, sign_jwt, with_new_secret
 from authmw.storage import Between, Delete, Order, Update
 
 
@@ -108,9 +108,10 @@ class Sessions(Product):
             raise Refused("user_unauthenticated" if call.caller.audience == "browser" else "no_session_arguments")
         verdict = _verdict(call.settings.rbac, live, authorization_check)
         claims = None if call.caller.audience == "browser" else session_custom_claims
+        key = await self.keys.standing()
         session = await self._kept(call, live, session_duration_minutes, claims)
         token = derive_token(call.core.roots, session) or ""
-        jwt = await issue_jwt(call.core, self.keys, session, live.subject, call.now)
+        jwt = sign_jwt(call.core, key or await self.keys.active(), session, live.subject, call.now)
         return SessionResponse(
             session=session_answer(session),
             session_token=token,

@@ -11,20 +11,19 @@ from msgspec import UNSET, Meta, UnsetType
 from authmw.consumer.answers import EmailAnswer, PhoneAnswer, UserAnswer, WalletAnswer, user_answer
 from authmw.consumer.users import browser
 from authmw.consumer.users.search import filter_of
-from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.identifiers import canonical_email, valid_external_id
 from authmw.ledger.commits import commit
-from authmw.ledger.records import Purge
 from authmw.operations import Call, Core, Product, Response, current_call, operation
 from authmw.paging import COUNTED, read_cursor, sign_cursor
 from authmw.parameters import Attributes, EmailAddress, Id, Metadata, Name, PhoneNumber, Roles, Text
 from authmw.people.directory import new_email, new_phone, new_user, user_by_part, user_by_reference
 from authmw.people.notices import notify_of
+from authmw.people.purging import leave_purge
 from authmw.people.records import Credential, User
 from authmw.people.rules import merged_metadata, with_phone, without_email, without_part, without_phone
 from authmw.rows import Row
-from authmw.signin.ending import end_all, end_others, keep_signed_in
+from authmw.signin.ending import deny_all, end_all, end_others, keep_signed_in
 from authmw.signin.keys import KeyRing
 from authmw.signin.rules import check_sensitive
 from authmw.signin.sessions import Live, live_by_token
@@ -236,9 +235,9 @@ class Users(Product):
         """Delete a user; every session, link and code of theirs is dead with it. Refused: `user_not_found`."""
         call = current_call()
         user = await user_by_reference(call.storage, user_id)
-        end_all(call, user)
-        purge = Purge(purge_id=tokens.new_id("purge", call.settings.environment), subject_id=user.id, due_at=call.now)
-        await commit(Delete(user), Insert(purge), subject_id=user.id)
+        deny_all(call, user)
+        leave_purge(call, user.id)
+        await commit(Delete(user), subject_id=user.id)
         return DeleteResponse(user_id=user.id)
 
     @operation("DELETE", "/v1/users/emails/{email_id}", action="DeleteUserEmail")

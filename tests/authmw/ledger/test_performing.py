@@ -5,16 +5,23 @@ Storage here is the real one in memory; what a race or a lost connection would d
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 
-from authmw import Auth, Refused, Settings
+from authmw import Auth, Refused, Settings, drive
 from authmw.drive import step
 from authmw.errors import Duplicate, OutcomeUnknown, StorageError
 from authmw.ledger.commits import commit
+from authmw.ledger.notes import HELD
+from authmw.ledger.performing import SWEPT_EVERY
 from authmw.ledger.records import Event
 from authmw.limits import Limit
 from authmw.operations import Product, Response, current_call, operation
@@ -24,6 +31,7 @@ from authmw.signin.limits import charge, forget_later
 from authmw.storage import And, Insert, Update, Write
 from authmw.testing import FixedClock
 from authmw_adapters.memory import MemoryLimiter, MemoryStorage
+from authmw_adapters.sqlite import SQLiteStorage
 
 Act = Callable[["Racing"], None]
 
@@ -238,3 +246,162 @@ def test_an_operation_cannot_change_storage_past_the_ledger(trial: Trial) -> Non
         trial.auth.run(Bypass(trial.auth.core).bypass())
     assert refused.value.error_type == "server_unavailable"
     assert len(trial.users()) == 1
+
+
+class Ends(Product):
+    """Operations that end in other ways than by an answer, or late."""
+
+    notes: Any = None
+
+    @operation("POST", "/v1/trials/raise", action="Raise")
+    async def fail(self, *, after_commit: bool = False) -> Response:
+        if after_commit:
+            await commit()
+        raise ZeroDivisionError
+
+    @operation("POST", "/v1/trials/cancel", action="Cancel")
+    async def cancel(self) -> Response:
+        raise asyncio.CancelledError
+
+    @operation("POST", "/v1/trials/behind", action="Behind")
+    async def behind(self) -> Response:
+        async def act() -> None:
+            raise ZeroDivisionError
+
+        current_call().after.append(act)
+        await commit()
+        return Response()
+
+    @operation("POST", "/v1/trials/long", action="Long")
+    async def long(self, *, dies: bool = False) -> Response:
+        """Takes two seconds; meanwhile the process writes its notes."""
+        clock, notes = current_call().core.clock, self.notes
+        assert isinstance(clock, FixedClock)
+        clock.advance(seconds=2)
+        notes.flush()
+        if dies:
+            notes.forget()
+            notes.note = lambda write: None  # type: ignore[method-assign]  # the process is gone, and with it its notes
+        return Response()
+
+
+def ends(trial: Trial, action: str) -> list[tuple[str, str]]:
+    return [(one.status, one.error_type) for one in trial.events(action)]
+
+
+def test_a_call_that_raises_leaves_one_event(trial: Trial) -> None:
+    with pytest.raises(ZeroDivisionError):
+        trial.auth.run(Ends(trial.auth.core).fail())
+    assert ends(trial, "Raise") == [("error", "internal_server_error")]
+
+
+def test_a_call_that_raises_after_its_commit_is_one_error(trial: Trial) -> None:
+    with pytest.raises(ZeroDivisionError):
+        trial.auth.run(Ends(trial.auth.core).fail(after_commit=True))
+    assert ends(trial, "Raise") == [("error", "internal_server_error")]
+
+
+def test_a_call_that_is_cancelled_leaves_one_event(trial: Trial) -> None:
+    with pytest.raises(asyncio.CancelledError):
+        trial.auth.run(Ends(trial.auth.core).cancel())
+    assert ends(trial, "Cancel") == [("error", "call_interrupted")]
+
+
+def test_what_fails_behind_a_commit_fails_no_answer(trial: Trial, caplog: pytest.LogCaptureFixture) -> None:
+    assert trial.auth.run(Ends(trial.auth.core).behind()).status_code == 200
+    assert ends(trial, "Behind") == [("success", "")]
+    assert trial.auth.notes.failed == 1
+    assert [record.message for record in caplog.records] == ["failed_after_commit"]
+
+
+def statuses(trial: Trial, action: str) -> list[str]:
+    trial.auth.notes.flush()
+    return [entry.status for entry in trial.auth.run(trial.auth.events.list(action=action)).events]
+
+
+def test_a_long_call_reads_as_one_start_and_one_end(trial: Trial) -> None:
+    product = Ends(trial.auth.core)
+    product.notes = trial.auth.notes
+    trial.auth.run(product.long())
+    assert statuses(trial, "Long") == ["success", "start"]
+
+
+def test_a_long_call_whose_process_died_reads_as_interrupted_after_ten_minutes(trial: Trial) -> None:
+    product = Ends(trial.auth.core)
+    product.notes = trial.auth.notes
+    trial.auth.run(product.long(dies=True))
+    del trial.auth.notes.note
+    clock = trial.auth.core.clock
+    assert isinstance(clock, FixedClock)
+    assert statuses(trial, "Long") == ["start"]
+    clock.advance(minutes=10)
+    assert statuses(trial, "Long") == ["interrupted", "start"]
+
+
+def test_a_commit_whose_outcome_was_lost_has_one_event_whether_it_happened_or_not(trial: Trial) -> None:
+    happened = trial.storage.commit
+
+    async def lost(*writes: Write) -> None:
+        await happened(*writes)
+        if any(isinstance(write.record, User) for write in writes):
+            raise OutcomeUnknown("lost")
+
+    trial.storage.commit = lost  # type: ignore[method-assign]  # the acknowledgement is lost on its way
+    with pytest.raises(Refused):
+        trial.auth.run(trial.trials.blind(address="new@example.org"))
+    assert len(trial.users()) == 2
+    assert len(trial.events("Blind")) == 1
+
+
+def test_notes_over_their_bound_are_counted_and_lost(trial: Trial) -> None:
+    noted = trial.events("CreateUser")[0]
+    for number in range(5 * HELD):
+        trial.auth.notes.note(Insert(attrs.evolve(noted, version=0, event_id=f"event-{number}")))
+    assert 0 < trial.auth.notes.lost <= 4 * HELD
+
+
+def test_one_commit_in_256_drops_what_is_over(trial: Trial) -> None:
+    clock = trial.auth.core.clock
+    assert isinstance(clock, FixedClock)
+    before = len(trial.events("CreateUser"))
+    clock.advance(days=32)
+    for number in range(SWEPT_EVERY):
+        trial.auth.run(trial.trials.rename(user_id=trial.user, name=str(number)))
+        clock.advance(minutes=1)
+    assert drive.finish(10)
+    assert (before, len(trial.events("CreateUser"))) == (1, 0)
+
+
+def test_a_forked_child_writes_its_own_notes_and_not_those_of_its_parent(tmp_path: Path) -> None:
+    storage = SQLiteStorage(tmp_path / "forked.sqlite3")
+    settings = Settings(project_id="project-test-1", secret="a secret of these tests")
+    auth = Auth(settings, storage=storage, limiter=MemoryLimiter())
+    script = """
+import os, sys
+from pathlib import Path
+from authmw import Auth, Refused, Settings
+from authmw_adapters.memory import MemoryLimiter
+from authmw_adapters.sqlite import SQLiteStorage
+
+settings = Settings(project_id="project-test-1", secret="a secret of these tests")
+auth = Auth(settings, storage=SQLiteStorage(Path(sys.argv[1])), limiter=MemoryLimiter())
+
+def ask(name):
+    try:
+        auth.run(auth.users.get(user_id=name))
+    except Refused:
+        pass
+
+ask("parent")
+child = os.fork()
+if child == 0:
+    ask("child")
+    auth.notes.flush()
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, str(tmp_path / "forked.sqlite3")], check=True, timeout=60
+    )
+    rows = auth.run(auth.events.list(action="GetUser", status="error")).events
+    assert len({row.request_id for row in rows}) == 2
