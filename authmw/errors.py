@@ -62,11 +62,15 @@ class OutcomeUnknown(StorageError):
 
 
 class SendingFailed(AuthError):
-    """A message was not accepted by its carrier. `retryable` says whether trying again later can help. Holds no address and no text."""
+    """A message was not accepted by its carrier. `retryable` says whether trying again later can help. Holds no address and no text.
 
-    def __init__(self, reason: str, *, retryable: bool) -> None:
+    `retry_after` is in seconds, where the carrier said how long it wants to be left alone.
+    """
+
+    def __init__(self, reason: str, *, retryable: bool, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retryable = retryable
+        self.retry_after = retry_after
 
 
 class FetchFailed(AuthError):

@@ -143,7 +143,7 @@ async def _failed(core: Core, outgoing: Outgoing, failure: SendingFailed) -> Sen
             Update(attrs.evolve(event, status="error", error_type="downstream_carrier_error")) for event in page.records
         ]
     if failure.retryable and now < outgoing.expires_at:
-        wait = timedelta(seconds=30 * 2 ** min(outgoing.attempts, 10))
+        wait = timedelta(seconds=max(30 * 2 ** min(outgoing.attempts, 10), failure.retry_after or 0))
         again = Update(attrs.evolve(outgoing, attempts=outgoing.attempts + 1, due_at=now + wait))
         await settle(core.storage, again, *told)
     else:

@@ -1,0 +1,8 @@
+"""Carriers of messages over HTTP."""
+
+from __future__ import annotations
+
+from authmw_adapters.carriers.aws import AWSCredentials
+from authmw_adapters.carriers.phones import SNSSender, TwilioSender, VonageSender
+
+__all__ = ["AWSCredentials", "SNSSender", "TwilioSender", "VonageSender"]
