@@ -121,7 +121,7 @@ class SessionGuard:
         if held is not None:
             return held
         keys = self._keys.cached()
-        if not keys:
+        if not keys or jwts.says_it_is_over(jwt, now):
             return None
         since = self._jwts.revocations
         settings = self._core.settings

@@ -14,6 +14,7 @@ import pytest
 from werkzeug.test import Client
 
 from authmw import Auth, Cookies, SessionRules, Settings
+from authmw.crypto import jwts
 from authmw.errors import StorageError
 from authmw.guard.remembered import LONGEST, MOST, Remembered
 from authmw.ledger.records import Event
@@ -311,3 +312,10 @@ def test_what_is_remembered_is_bounded_ends_in_time_and_never_outlives_a_revocat
     assert held.get("7001", now) is None
     held.put("judged after", 1, later, held.revocations)
     assert held.get("judged after", now) == 1
+
+
+def test_a_token_that_says_it_is_over_is_never_accepted_and_one_that_says_nothing_is_judged() -> None:
+    now = FixedClock().now()
+    assert jwts.says_it_is_over("a.eyJleHAiOjF9.c", now)
+    for token in ("", "a", "a.b", "a.!.c", "a.e30.c", "a.eyJleHAiOiJ4In0.c", "a.eyJleHAiOjk5OTk5OTk5OTl9.c"):
+        assert not jwts.says_it_is_over(token, now)
