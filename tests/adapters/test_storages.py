@@ -10,14 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from authmw.drive import step
 from authmw.errors import StorageError
-from authmw.storage import And, Insert, Storage
-from authmw.testing.contracts import Other, StorageContract, Thing, run, spend
+from authmw.storage import Insert, Storage
+from authmw.testing.contracts import StorageContract
+from authmw.testing.contracts.records import Other, Thing
 from authmw_adapters.memory import MemoryStorage
 from authmw_adapters.sqlite import SQLiteStorage
+from tests.adapters.suspending import SuspendingStorage
 
 
 class TestMemory(StorageContract):
+    shared = False
+
     def make_storage(self, folder: Path, namespace: str = "") -> Storage:
         return MemoryStorage(namespace)
 
@@ -27,34 +32,17 @@ class TestSQLite(StorageContract):
         return SQLiteStorage(folder / "data.sqlite3", namespace)
 
 
+class TestSuspending(StorageContract):
+    shared = False
+
+    def make_storage(self, folder: Path, namespace: str = "") -> Storage:
+        return SuspendingStorage()
+
+
 def _ready(path: Path) -> SQLiteStorage:
     storage = SQLiteStorage(path)
-    run(storage, storage.prepare((Thing, Other)))
+    step(storage.prepare((Thing, Other)))
     return storage
-
-
-def _spend_all(path: Path, keys: list[str], gate, won) -> None:
-    storage = SQLiteStorage(path)
-    gate.wait()
-    won.put(sum(spend(storage, key) for key in keys))
-
-
-def test_a_token_is_spent_by_one_of_four_processes(tmp_path: Path) -> None:
-    path, keys = tmp_path / "data.sqlite3", [f"token-{number}" for number in range(20)]
-    storage = _ready(path)
-    for key in keys:
-        run(storage, storage.commit(Insert(Thing(id=key))))
-    context = multiprocessing.get_context("spawn")
-    gate, won = context.Barrier(4), context.Queue()
-    workers = [context.Process(target=_spend_all, args=(path, keys, gate, won)) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    assert sum(won.get(timeout=60) for _ in workers) == len(keys)
-    for worker in workers:
-        worker.join()
-    assert run(storage, storage.count(Thing, And(), at_most=10)) == 0
-    won.close()
-    won.join_thread()
 
 
 def _die_in_a_commit(path: Path, after: int) -> None:
@@ -62,17 +50,17 @@ def _die_in_a_commit(path: Path, after: int) -> None:
     connection = storage._connections._take()
     steps = 0
 
-    def step() -> int:
+    def count_steps() -> int:
         nonlocal steps
         steps += 1
         if steps >= after:
             os.kill(os.getpid(), signal.SIGKILL)
         return 0
 
-    connection.set_progress_handler(step, 1)
+    connection.set_progress_handler(count_steps, 1)
     storage._connections._free.append(connection)
     tags = tuple(f"t{number}" for number in range(5))
-    run(storage, storage.commit(Insert(Thing(id="a", tags=tags)), Insert(Other(id="b", thing_id="a"))))
+    step(storage.commit(Insert(Thing(id="a", tags=tags)), Insert(Other(id="b", thing_id="a"))))
 
 
 @pytest.mark.parametrize("after", [1, 20, 60, 100, 140, 180, 220, 260, 300, 100_000])
@@ -83,9 +71,9 @@ def test_a_process_killed_in_a_commit_leaves_before_or_after(tmp_path: Path, aft
     worker.start()
     worker.join()
     storage = _ready(path)
-    thing, other = run(storage, storage.get(Thing, "a")), run(storage, storage.get(Other, "b"))
+    thing, other = step(storage.get(Thing, "a")), step(storage.get(Other, "b"))
     assert (thing is None) == (other is None)
-    tagged = run(storage, storage.find(Thing, "tag", ("t0",)))
+    tagged = step(storage.find(Thing, "tag", ("t0",)))
     assert (tagged is None) == (thing is None)
 
 
@@ -114,12 +102,12 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 def test_an_index_that_is_new_is_filled_from_what_is_there(tmp_path: Path) -> None:
     path = tmp_path / "data.sqlite3"
     storage = _ready(path)
-    run(storage, storage.commit(Insert(Thing(id="a", tags=("t",)))))
+    step(storage.commit(Insert(Thing(id="a", tags=("t",)))))
     connection = sqlite3.connect(path)
     connection.execute("DROP TABLE things_tag")
     connection.commit()
     connection.close()
-    found = run(_ready(path), SQLiteStorage(path).find(Thing, "tag", ("t",)))
+    found = step(_ready(path).find(Thing, "tag", ("t",)))
     assert found is not None
     assert found.id == "a"
 
@@ -127,7 +115,7 @@ def test_an_index_that_is_new_is_filled_from_what_is_there(tmp_path: Path) -> No
 def test_a_host_joins_its_own_table_on_ours(tmp_path: Path) -> None:
     path = tmp_path / "data.sqlite3"
     storage = _ready(path)
-    run(storage, storage.commit(Insert(Thing(id="a", tags=("t",)))))
+    step(storage.commit(Insert(Thing(id="a", tags=("t",)))))
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE mine (thing_id TEXT)")
     connection.execute("INSERT INTO mine VALUES ('a')")

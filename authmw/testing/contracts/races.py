@@ -1,0 +1,196 @@
+"""The contract on races: of commits that rest on one version exactly one happens, from threads, processes and after a fork."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import pytest
+
+from authmw.errors import Conflict, Duplicate
+from authmw.storage import Check, Delete, Insert, Storage, Update
+from authmw.testing.contracts.base import Contract, Open
+from authmw.testing.contracts.driven import Driven
+from authmw.testing.contracts.records import Other, Thing
+
+T = TypeVar("T")
+MakeStorage = Callable[[Path, str], Storage]
+THREADS = 16
+ROUNDS = 10
+PROCESSES = 4
+TRIES = 10_000
+"""After so many conflicts in a row nothing moves: an adapter may say Conflict too often, but not for ever."""
+
+
+def spend(store: Driven, key: str, by: str) -> bool:
+    """Read a record and delete it on the version that was read, which is what spending a token is; read again after a conflict."""
+    for _ in range(TRIES):
+        held = store.get(Thing, key)
+        if held is None:
+            return False
+        try:
+            store.commit(Delete(held), Insert(Other(id=f"{key}-won-by-{by}", thing_id=key)))
+        except Conflict:
+            continue
+        return True
+    raise AssertionError("nothing but conflicts")
+
+
+def at_once(acts: Sequence[Callable[[], T]]) -> list[T]:
+    """What these give, each called on a thread of its own at the same moment."""
+    barrier = threading.Barrier(len(acts))
+
+    def start(act: Callable[[], T]) -> T:
+        barrier.wait(60)
+        return act()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(start, acts))
+
+
+def spend_in_process(make_storage: MakeStorage, folder: Path, name: str, keys: list[str], gate: Any, won: Any) -> None:
+    """What each of several processes does: spend every key if it can, and tell how many it could."""
+    store = Driven(make_storage(folder, ""))
+    store.prepare()
+    gate.wait(60)
+    won.put(sum(spend(store, key, name) for key in keys))
+    store.close()
+
+
+class RacesContract(Contract):
+    """Threads, processes, forks."""
+
+    def test_a_token_is_spent_by_one_of_many_threads(self, store: Driven) -> None:
+        for number in range(ROUNDS):
+            key = f"token-{number}"
+            store.commit(Insert(Thing(id=key)))
+            won = at_once([partial(spend, store, key, str(name)) for name in range(THREADS)])
+            assert won.count(True) == 1
+        assert store.count(Other) == ROUNDS
+
+    def test_no_update_of_many_threads_is_lost(self, store: Driven) -> None:
+        store.commit(Insert(Thing(id="a")))
+
+        def add() -> None:
+            for _ in range(TRIES):
+                held = store.have("a")
+                try:
+                    return store.commit(Update(attrs.evolve(held, count=held.count + 1)))
+                except Conflict:
+                    continue
+            raise AssertionError("nothing but conflicts")
+
+        at_once([add] * THREADS)
+        held = store.have("a")
+        assert (held.count, held.version) == (THREADS, THREADS + 1)
+
+    def test_one_value_is_taken_by_one_of_many_threads(self, store: Driven) -> None:
+        for number in range(ROUNDS):
+
+            def take(name: int, nick: str = f"nick-{number}") -> bool:
+                for _ in range(TRIES):
+                    try:
+                        store.commit(Insert(Thing(id=f"{nick}-{name}", nick=nick, tags=(f"{nick}-{name}",))))
+                    except Duplicate:
+                        return False
+                    except Conflict:
+                        continue
+                    return True
+                raise AssertionError("nothing but conflicts")
+
+            assert at_once([partial(take, name) for name in range(THREADS)]).count(True) == 1
+        assert store.count(Thing) == ROUNDS
+
+    def test_two_commits_that_check_each_others_record_do_not_both_happen(self, store: Driven) -> None:
+        for number in range(ROUNDS * 2):
+            left, right = f"left-{number}", f"right-{number}"
+            store.commit(Insert(Thing(id=left)), Insert(Thing(id=right)))
+
+            def leave(mine: str, theirs: str) -> bool:
+                # Whoever is left alone has to stay, as the last administrator has.
+                for _ in range(TRIES):
+                    change, check = store.have(mine), store.have(theirs)
+                    if check.done:
+                        return False
+                    try:
+                        store.commit(Update(attrs.evolve(change, done=True)), Check(check))
+                    except Conflict:
+                        continue
+                    return True
+                raise AssertionError("nothing but conflicts")
+
+            gone = at_once([partial(leave, left, right), partial(leave, right, left)])
+            assert gone.count(True) == 1
+
+    def test_values_that_many_threads_swap_stay_unique(self, store: Driven) -> None:
+        store.commit(Insert(Thing(id="a", nick="x")), Insert(Thing(id="b", nick="y")))
+
+        def swap() -> None:
+            for _ in range(TRIES):
+                one, two = store.have("a"), store.have("b")
+                if one.nick == two.nick:
+                    continue  # read on both sides of another's commit
+                try:
+                    store.commit(Update(attrs.evolve(one, nick=two.nick)), Update(attrs.evolve(two, nick=one.nick)))
+                except Duplicate:
+                    raise AssertionError("a swap is no duplicate") from None
+                except Conflict:
+                    continue
+                return
+            raise AssertionError("nothing but conflicts")
+
+        at_once([swap] * 8)
+        assert {store.have("a").nick, store.have("b").nick} == {"x", "y"}
+        for key in "ab":
+            held = store.have(key)
+            assert held.nick is not None
+            assert store.find(Thing, "nick", (held.nick,)) == held
+
+    # Several storages
+
+    def test_what_one_storage_commits_another_reads_at_once(self, opened: Open) -> None:
+        one, two = opened(), opened()
+        one.commit(Insert(Thing(id="a", tags=("t",))))
+        if not self.shared:
+            assert two.count(Thing) == 0
+            return
+        assert two.find(Thing, "tag", ("t",)) == one.have("a")
+        two.commit(Delete(two.have("a")))
+        assert one.get(Thing, "a") is None
+
+    def test_many_storages_prepare_at_once(self, opened: Open) -> None:
+        stores = [opened(prepared=False) for _ in range(4)]
+        at_once([store.prepare for store in stores])
+        for number, store in enumerate(stores):
+            store.prepare()
+            store.commit(Insert(Thing(id=f"k{number}")))
+        assert stores[0].count(Thing) == (len(stores) if self.shared else 1)
+
+    def test_a_token_is_spent_by_one_of_several_processes(self, opened: Open, tmp_path: Path) -> None:
+        if not self.shared:
+            pytest.skip("storages of this adapter share nothing")
+        store, keys = opened(), [f"token-{number}" for number in range(20)]
+        for key in keys:
+            store.commit(Insert(Thing(id=key)))
+        context = multiprocessing.get_context("spawn")
+        gate, won = context.Barrier(PROCESSES), context.Queue()
+        workers: list[SpawnProcess] = [
+            context.Process(target=spend_in_process, args=(self.make_storage, tmp_path, str(name), keys, gate, won))
+            for name in range(PROCESSES)
+        ]
+        for worker in workers:
+            worker.start()
+        assert sum(won.get(timeout=60) for _ in workers) == len(keys)
+        for worker in workers:
+            worker.join(60)
+        won.close()
+        won.join_thread()
+        assert store.count(Thing) == 0
+        assert store.count(Other) == len(keys)

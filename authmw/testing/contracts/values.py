@@ -1,0 +1,131 @@
+"""The contract on records: what was stored is what comes back, and nobody changes it by other ways than a commit."""
+
+from __future__ import annotations
+
+from datetime import timedelta, timezone
+from typing import Any
+
+import attrs
+import pytest
+
+from authmw.errors import StorageError
+from authmw.storage import Insert, Order, Update
+from authmw.testing.contracts.base import Contract
+from authmw.testing.contracts.driven import Driven
+from authmw.testing.contracts.records import NOW, Inner, Thing
+
+
+class ValuesContract(Contract):
+    """Values and times."""
+
+    def test_what_was_stored_is_read_back_with_the_next_version(self, store: Driven) -> None:
+        thing = Thing(
+            id="a",
+            nick="x",
+            count=2**63 - 1,
+            done=True,
+            raw=b"\x00\xff",
+            tags=("one", "two"),
+            inner=(Inner(name="né\u2028", at=NOW, raw=b"\x01"),),
+            free={"deep": [1, {"b": None}], "big": 2**53 + 1, "empty": {}, "text": ""},
+            expires_at=NOW,
+        )
+        store.commit(Insert(thing))
+        expected = attrs.evolve(thing, version=1)
+        assert store.have("a") == expected
+        assert store.find(Thing, "tag", ("two",)) == expected
+        assert store.all(Thing) == [expected]
+
+    def test_a_missing_record_is_none(self, store: Driven) -> None:
+        assert store.get(Thing, "nobody") is None
+        assert store.find(Thing, "tag", ("nothing",)) is None
+
+    def test_absent_and_empty_are_two_things(self, store: Driven) -> None:
+        store.commit(Insert(Thing(id="none")), Insert(Thing(id="empty", nick="")))
+        assert (store.have("none").nick, store.have("empty").nick) == (None, "")
+        found = store.find(Thing, "nick", ("",))
+        assert found is not None
+        assert found.id == "empty"
+
+    def test_changing_what_was_read_does_not_change_what_is_stored(self, store: Driven) -> None:
+        store.commit(Insert(Thing(id="a", free={"x": 1})))
+        store.have("a").free["x"] = 2
+        store.all(Thing)[0].free["x"] = 3
+        assert store.have("a").free == {"x": 1}
+
+    def test_changing_what_was_written_does_not_change_what_is_stored(self, store: Driven) -> None:
+        free: dict[str, Any] = {"x": 1}
+        store.commit(Insert(Thing(id="a", free=free)))
+        free["x"] = 2
+        assert store.have("a").free == {"x": 1}
+
+    def test_keys_and_values_are_told_apart_by_every_code_point(self, store: Driven) -> None:
+        texts = (
+            "a",
+            "A",
+            "a ",
+            " a",
+            "ä",
+            "a\u0308",
+            "\u00df",
+            "ss",
+            "\U0001f600",
+            "\ufffd",
+            "'",
+            '"',
+            "%",
+            "\\",
+            "\x01",
+        )
+        for number, text in enumerate(texts):
+            store.commit(Insert(Thing(id=f"k{text}", nick=text, count=number)))
+        for number, text in enumerate(texts):
+            found = store.find(Thing, "nick", (text,))
+            assert found is not None
+            assert (store.have(f"k{text}").count, found.count) == (number, number)
+        assert store.ids() == sorted(f"k{text}" for text in texts)
+
+    @pytest.mark.parametrize("text", ["nul\0", "half \ud800"])
+    def test_a_text_that_no_store_holds_is_refused_and_never_found(self, store: Driven, text: str) -> None:
+        with pytest.raises(StorageError):
+            store.commit(Insert(Thing(id="a", owner=text)))
+        assert store.get(Thing, text) is None
+        assert store.find(Thing, "nick", (text,)) is None
+        assert store.count(Thing) == 0
+
+    @pytest.mark.parametrize("number", [2**63, -(2**63)])
+    def test_an_integer_of_more_than_64_bits_is_refused(self, store: Driven, number: int) -> None:
+        with pytest.raises(StorageError):
+            store.commit(Insert(Thing(id="a", count=number)))
+
+    # Times
+
+    def test_times_come_back_as_the_same_moment_with_a_zone(self, store: Driven) -> None:
+        there = NOW.astimezone(timezone(timedelta(hours=-7)))
+        store.commit(Insert(Thing(id="a", made_at=there, expires_at=there, inner=(Inner(name="i", at=there),))))
+        held = store.have("a")
+        for time in (held.made_at, held.expires_at, held.inner[0].at):
+            assert time == NOW
+            assert time is not None
+            assert time.utcoffset() is not None
+
+    def test_times_of_several_zones_are_in_the_order_of_time(self, store: Driven) -> None:
+        for number, hours in enumerate((9, -11, 0, 5)):
+            zone = timezone(timedelta(hours=hours))
+            made = (NOW + timedelta(microseconds=number)).astimezone(zone)
+            store.commit(Insert(Thing(id=f"k{9 - number}", made_at=made)))
+        assert store.ids(order=Order("made")) == ["k9", "k8", "k7", "k6"]
+
+    @pytest.mark.parametrize("field", ["made_at", "expires_at", "inner"])
+    def test_a_time_without_a_zone_is_refused(self, store: Driven, field: str) -> None:
+        naive = NOW.replace(tzinfo=None)
+        value: Any = (Inner(name="i", at=naive),) if field == "inner" else naive
+        with pytest.raises((ValueError, StorageError)):
+            store.commit(Insert(attrs.evolve(Thing(id="a"), **{field: value})))
+        assert store.get(Thing, "a") is None
+
+    def test_a_field_goes_back_to_none(self, store: Driven) -> None:
+        store.commit(Insert(Thing(id="a", nick="n", expires_at=NOW)))
+        store.commit(Update(attrs.evolve(store.have("a"), nick=None, expires_at=None)))
+        assert (store.have("a").nick, store.have("a").expires_at) == (None, None)
+        assert store.find(Thing, "nick", ("n",)) is None
