@@ -32,8 +32,10 @@ from authmw.platform.debug.operations import Debug
 from authmw.platform.events.operations import Events
 from authmw.platform.m2m.operations import M2M
 from authmw.platform.m2m.records import M2MClient
+from authmw.platform.project.operations import Project
 from authmw.platform.rbac.operations import RBAC
 from authmw.ports import EmailSender, Fetcher, SMSSender, WhatsAppSender
+from authmw.project import CurrentProject, StoredProject
 from authmw.revoked import Denied
 from authmw.rows import Row
 from authmw.settings import Settings
@@ -51,6 +53,7 @@ KINDS: tuple[type[Record], ...] = (
     Event,
     Outgoing,
     Purge,
+    StoredProject,
     StoredKey,
     FirstKey,
     M2MClient,
@@ -98,6 +101,7 @@ class Auth:
             roots=settings.roots(),
             perform=Performer(self.notes, refusals),
             denied=Denied(),
+            project=CurrentProject(settings, storage, clock),
             email=email,
             sms=sms,
             whatsapp=whatsapp,
@@ -115,6 +119,7 @@ class Auth:
         self.m2m = M2M(self.core, self.keys)
         self.totps = TOTPs(self.core, self.keys)
         self.events = Events(self.core)
+        self.project = Project(self.core)
         self.guard = SessionGuard(self.core, self.keys)
         if storage.io != "async":
             drive.step(storage.prepare(KINDS))

@@ -221,4 +221,14 @@ ERROR_TYPES = _table(
     # Events, webhooks and the managed project
     ("call_interrupted", 503, "The call was cancelled before it ended."),
     ("invalid_event_cursor", 400, "The cursor is not valid."),
+    ("setting_not_managed", 400, "This setting is declared in code; name it in Settings.managed to change it here."),
+    ("too_many_redirect_urls", 400, "The project has as many redirect URLs as it can have."),
+    ("redirect_url_not_found", 404, "The redirect URL was not found."),
+    ("too_many_public_tokens", 400, "The project has as many public tokens as it can have."),
+    ("too_many_secrets", 400, "Two secrets live already; delete one before the next is made."),
+    ("secret_not_found", 404, "The secret was not found."),
+    ("cannot_delete_last_secret", 400, "The last secret cannot be deleted."),
+    ("allow_list_max_exceeded", 400, "The allow-list holds at most 10 addresses."),
+    ("invalid_ip_address", 400, "This is not an IPv4 or IPv6 address."),
+    ("ip_address_not_allowed", 403, "This project's backend API may not be called from this address."),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from authmw.errors import Misconfigured, Refused
@@ -195,3 +196,16 @@ def valid_external_id(text: object, error_type: str = "invalid_argument") -> str
     if not isinstance(text, str) or not _EXTERNAL_ID.fullmatch(text) or is_own_id(text):
         raise Refused(error_type)
     return text
+
+
+def canonical_ip(text: str) -> str:
+    """An IPv4 or IPv6 address as `client_ip` spells it, IPv4 inside IPv6 folded. Refused: `invalid_ip_address` for anything else, a zone identifier too."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise Refused("invalid_ip_address") from None
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            raise Refused("invalid_ip_address")
+        return str(address.ipv4_mapped or address)
+    return str(address)

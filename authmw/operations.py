@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from authmw.crypto.roots import RootKeys
     from authmw.limits import RateLimiter
     from authmw.ports import EmailSender, Fetcher, SMSSender, WhatsAppSender
+    from authmw.project import CurrentProject, Snapshot
     from authmw.revoked import Denied
     from authmw.rows import Row
     from authmw.settings import Settings
@@ -116,6 +117,8 @@ class Call:
     operation: Operation
     storage: Storage
     core: Core = attrs.field(repr=False)
+    project: Snapshot = attrs.field(repr=False)
+    """The project as it stood when the call began."""
     memory: dict[object, Any] = attrs.field(factory=dict[object, Any], repr=False)
     committed: bool = False
     event_id: str = ""
@@ -129,7 +132,7 @@ class Call:
     @property
     def settings(self) -> Settings:
         """The project's settings as they stood when the call began."""
-        return self.core.settings
+        return self.project.settings
 
     async def once(self, key: object, act: Callable[[], Awaitable[Any]]) -> Any:
         """Do what may not happen twice in one call, however often the decision is repeated; a refusal is remembered too."""
@@ -182,6 +185,7 @@ class Core:
     clock: Clock
     roots: RootKeys
     perform: Perform
+    project: CurrentProject
     denied: Denied
     email: EmailSender | None = None
     sms: SMSSender | None = None

@@ -5,14 +5,15 @@ Law: a setting that is unknown, contradictory or unsafe in Live is an error that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, TypeAlias, get_args
 
 import attrs
 
 from authmw.crypto.roots import RootKeys
 from authmw.crypto.secret import Secret
-from authmw.errors import Misconfigured
+from authmw.errors import Misconfigured, Refused
+from authmw.identifiers import canonical_ip
 from authmw.permissions import Policy
 from authmw.provider import Provider
 from authmw.redirects import InvalidRedirectURL, RedirectList, RedirectType, RedirectURL, local_default
@@ -20,12 +21,24 @@ from authmw.templates import TemplateBook
 
 Environment: TypeAlias = Literal["test", "live"]
 MfaRule: TypeAlias = Literal["enrolled", "host", "gate"]
+Manageable: TypeAlias = Literal["redirect_urls", "public_tokens", "secrets", "ip_allow_list"]
+"""What `Settings.managed` can name: values that `auth.project` changes while the service runs."""
+MAXIMUM_ADDRESSES = 10
+"""Addresses that the allow-list of the backend API may hold."""
 
 _EXAMPLES = ("changeme", "secret", "password", "example", "test", "development")
 
 
 def _secret(value: str | Secret) -> Secret:
     return value if isinstance(value, Secret) else Secret(value)
+
+
+def _names(values: Iterable[Manageable]) -> frozenset[Manageable]:
+    return frozenset(values)
+
+
+def _texts(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
 
 
 def _urls(values: Sequence[RedirectURL | str] | None) -> tuple[RedirectURL, ...] | None:
@@ -145,12 +158,15 @@ class Settings:
     """One environment of one project.
 
     `project_id` begins with `project-test-` or `project-live-` and so names the environment. `root_keys` are at least 32 bytes each, newest first; in Test they
-    default to keys derived from the secret. `public_url` is the address that links and cookies are made of; the Host header never is.
+    default to keys derived from the secret. `managed` names what project records override while the service runs (see `auth.project`); `ip_allow_list` the addresses
+    that the backend API may be called from, none admits all. `public_url` is the address that links and cookies are made of; the Host header never is.
     """
 
     project_id: str
     secret: Secret = attrs.field(converter=_secret)
     public_token: str = ""
+    managed: frozenset[Manageable] = attrs.field(factory=frozenset["Manageable"], converter=_names)
+    ip_allow_list: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     name: str = "authmw"
     public_url: str = "http://localhost:8000"
     mount: str = "/auth"
@@ -233,6 +249,9 @@ class Settings:
 
     def _always(self) -> list[str]:
         faults: list[str] = []
+        if not self.managed <= frozenset(get_args(Manageable)):
+            faults.append("managed may name " + ", ".join(get_args(Manageable)) + ".")
+        faults += self._wrong_addresses()
         if not self.project_id.startswith(("project-test-", "project-live-")):
             faults.append("project_id must begin with project-test- or project-live-.")
         if not self.public_url.startswith(("http://", "https://")) or self.public_url.endswith("/"):
@@ -248,6 +267,14 @@ class Settings:
         if self.cookies.domain and self.cookies.vendor is False and not self.cookies.secure:
             faults.append("cookies.domain needs secure cookies.")
         return [*faults, *self.provider.faults(live=self.live)]
+
+    def _wrong_addresses(self) -> list[str]:
+        try:
+            canonical = tuple(dict.fromkeys(canonical_ip(text) for text in self.ip_allow_list))
+        except Refused:
+            return ["ip_allow_list must hold IPv4 and IPv6 addresses."]
+        object.__setattr__(self, "ip_allow_list", canonical)
+        return [f"ip_allow_list may hold {MAXIMUM_ADDRESSES}."] if len(canonical) > MAXIMUM_ADDRESSES else []
 
     def _in_live(self) -> list[str]:
         faults: list[str] = []

@@ -90,6 +90,7 @@ class Api:
         )
         token = visit.set(Visit(caller=caller))
         try:
+            await self.auth.core.project.now()
             return await entry.answer(request, match.parameters)
         except Refused as refused:
             return error_answer(settings, refused)

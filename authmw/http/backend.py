@@ -16,7 +16,7 @@ from authmw.errors import Refused
 from authmw.http.answers import json_answer
 from authmw.http.bodies import parse_object
 from authmw.http.requests import Request
-from authmw.operations import Operation, Product, known
+from authmw.operations import Operation, Product, known, visit
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
 OPEN = frozenset({"SessionsJwks"})
@@ -66,12 +66,15 @@ def query_of(query: str) -> dict[str, str]:
 
 
 def check_credentials(auth: Auth, header: str | None) -> None:
-    """Refused unless the header is Basic with this project's id and secret. Both are compared, in constant time."""
+    """Refused unless the header is Basic with this project's id and a secret of it (compared in constant time), from an address that may call (ENV-06)."""
     user, password = basic(header)
     id_holds = tokens.same(user, auth.settings.project_id)
-    secret_holds = tokens.same(password, auth.settings.secret.reveal())
+    project, here = auth.core.project.current, visit.get()
+    secret_holds = project.holds_secret(password)
     if not (id_holds and secret_holds):
         raise Refused("unauthorized_credentials")
+    if not project.admits(here.who().ip_address if here is not None else ""):
+        raise Refused("ip_address_not_allowed")
 
 
 def basic(header: str | None) -> tuple[str, str]:

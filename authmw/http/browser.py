@@ -131,7 +131,7 @@ def _said(row: Row, request: Request, own: dict[str, str]) -> Request:
 def session_token_of(auth: Auth, request: Request) -> tuple[str, bool]:
     """The session token a browser carries, and whether a cookie brought it. Refused without a valid public token."""
     user, password = basic(request.header("authorization"))
-    if not auth.settings.public_token or not tokens.same(user, auth.settings.public_token):
+    if not auth.core.project.current.holds_public_token(user):
         raise Refused("unauthorized_credentials")
     if password and password != user:
         return password, False
@@ -175,7 +175,7 @@ def _kept() -> Any:
 def _bootstrap(auth: Auth) -> Target:
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
         settings = auth.settings
-        if not settings.public_token or not tokens.same(parameters["public_token"], settings.public_token):
+        if not auth.core.project.current.holds_public_token(parameters["public_token"]):
             raise Refused("public_token_not_found")
         return cors(
             auth,

@@ -39,6 +39,12 @@ class Performer:
 
     async def __call__(self, operation: Operation, product: Product, arguments: dict[str, Any]) -> Answer:
         """The answer, complete; every failure becomes a Refused that knows the request's id, and every end leaves one event (AUD-01)."""
+        try:
+            await product.core.project.now()
+        except StorageError:
+            refused = Refused("server_unavailable")
+            self.refuse(operation, product, refused)
+            raise refused from None
         call = _call(operation, product)
         self._notes.began(call)
         token = begin(call)
@@ -151,6 +157,7 @@ def _call(operation: Operation, product: Product) -> Call:
         operation=operation,
         storage=Remembering(core.storage),
         core=core,
+        project=core.project.current,
     )
 
 

@@ -1,0 +1,1 @@
+"""What an administrator changes of a project while the service runs."""

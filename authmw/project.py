@@ -1,0 +1,174 @@
+"""The project as it stands now: declared settings, overridden by project records where `Settings.managed` says so.
+
+Law: a call sees one frozen snapshot from its first line to its last. A change reaches every process within five seconds, and the one that made it at once. A project
+that manages nothing reads nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, get_args
+
+import attrs
+
+from authmw.clock import Clock
+from authmw.crypto import tokens
+from authmw.redirects import RedirectType, RedirectURL
+from authmw.settings import Manageable, Settings
+from authmw.storage import Record, Storage, record
+
+FRESH = timedelta(seconds=5)
+"""For so long a process believes what it read."""
+DECLARED = "secret-declared"
+"""The id of the secret that the settings declare; a record names it without holding anything of it."""
+
+
+@attrs.frozen(kw_only=True)
+class StoredRedirect:
+    """A registered redirect URL."""
+
+    url: str
+    types: tuple[str, ...]
+    defaults: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class StoredToken:
+    """A public token. It is no secret: every browser shows it."""
+
+    public_token: str
+    created_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class StoredSecret:
+    """A secret of the backend API: its digest, and the four letters that people tell it by. Ours have 256 bits, so a digest gives nothing to guess against."""
+
+    secret_id: str
+    digest: str = attrs.field(default="", repr=False)
+    last_four: str = ""
+    created_at: datetime | None = None
+
+
+@record("projects", key="project_id")
+@attrs.frozen(kw_only=True)
+class StoredProject(Record):
+    """What was changed while the service ran. A field that is None was never changed: what the settings declare holds."""
+
+    project_id: str
+    redirect_urls: tuple[StoredRedirect, ...] | None = None
+    public_tokens: tuple[StoredToken, ...] | None = None
+    secrets: tuple[StoredSecret, ...] | None = None
+    ip_allow_list: tuple[str, ...] | None = None
+    changed_at: datetime | None = None
+
+
+def redirects_of(settings: Settings, stored: StoredProject) -> tuple[StoredRedirect, ...]:
+    """The redirect URLs that hold: the changed ones, else the declared."""
+    if stored.redirect_urls is not None:
+        return stored.redirect_urls
+    return tuple(
+        StoredRedirect(url=one.url, types=tuple(sorted(one.types)), defaults=tuple(sorted(one.defaults)))
+        for one in settings.redirects.entries
+    )
+
+
+def public_tokens_of(settings: Settings, stored: StoredProject) -> tuple[StoredToken, ...]:
+    """The public tokens that hold."""
+    if stored.public_tokens is not None:
+        return stored.public_tokens
+    return (StoredToken(public_token=settings.public_token),) if settings.public_token else ()
+
+
+def secrets_of(stored: StoredProject) -> tuple[StoredSecret, ...]:
+    """The secrets that hold."""
+    return stored.secrets if stored.secrets is not None else (StoredSecret(secret_id=DECLARED),)
+
+
+def ip_allow_list_of(settings: Settings, stored: StoredProject) -> tuple[str, ...]:
+    """The addresses that the backend API may be called from; none listed admits all."""
+    return stored.ip_allow_list if stored.ip_allow_list is not None else settings.ip_allow_list
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Snapshot:
+    """A project at one moment."""
+
+    settings: Settings
+    public_tokens: tuple[str, ...]
+    secrets: tuple[str, ...] = attrs.field(repr=False)
+    ip_allow_list: frozenset[str]
+    version: int = 0
+
+    def holds_secret(self, secret: str) -> bool:
+        """Whether this is one of the project's secrets; every one is compared, each in constant time."""
+        digest = tokens.digest(secret)
+        return sum(tokens.same(digest, kept) for kept in self.secrets) > 0
+
+    def holds_public_token(self, text: str) -> bool:
+        """Whether this is one of the project's public tokens."""
+        return sum(tokens.same(text, known) for known in self.public_tokens) > 0
+
+    def admits(self, ip_address: str) -> bool:
+        """Whether the backend API may be called from this address (in the form of `client_ip`: IPv4 inside IPv6 is folded)."""
+        return not self.ip_allow_list or ip_address in self.ip_allow_list
+
+
+def snapshot_of(settings: Settings, stored: StoredProject) -> Snapshot:
+    """The declared settings with the managed ones in their places."""
+    managed = settings.managed
+    unmanaged: dict[str, Any] = {name: None for name in get_args(Manageable) if name not in managed}
+    held = attrs.evolve(stored, **unmanaged)
+    public = tuple(one.public_token for one in public_tokens_of(settings, held))
+    secrets = tuple(
+        tokens.digest(settings.secret.reveal()) if one.secret_id == DECLARED else one.digest for one in secrets_of(held)
+    )
+    changed = settings
+    if held.redirect_urls is not None:
+        urls = tuple(
+            RedirectURL(
+                one.url,
+                frozenset(RedirectType(name) for name in one.types),
+                frozenset(RedirectType(name) for name in one.defaults),
+            )
+            for one in held.redirect_urls
+        )
+        changed = attrs.evolve(changed, redirect_urls=urls)
+    if held.public_tokens is not None:
+        changed = attrs.evolve(changed, public_token=public[0] if public else "")
+    return Snapshot(
+        settings=changed,
+        public_tokens=public,
+        secrets=secrets,
+        ip_allow_list=frozenset(ip_allow_list_of(settings, held)),
+        version=stored.version,
+    )
+
+
+class CurrentProject:
+    """The snapshot of one `Auth`, kept fresh. `current` is what was read last."""
+
+    def __init__(self, settings: Settings, storage: Storage, clock: Clock) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._clock = clock
+        self._read_at: datetime | None = None
+        self.current = snapshot_of(settings, StoredProject(project_id=settings.project_id))
+
+    async def now(self) -> Snapshot:
+        """The project as it stands, at most five seconds old. StorageError if it cannot be read: a secret that was taken back must not outlive an outage."""
+        if self._settings.managed:
+            now = self._clock.now()
+            # A clock that was set back makes the age negative, and is no reason to believe for longer.
+            if self._read_at is None or not timedelta(0) <= now - self._read_at < FRESH:
+                await self.refresh()
+        return self.current
+
+    async def refresh(self) -> None:
+        """Read the project again, at once."""
+        read_at = self._clock.now()
+        stored = await self._storage.get(StoredProject, self._settings.project_id)
+        # Two reads may overtake each other; the later version stays.
+        if stored is not None and stored.version > self.current.version:
+            self.current = snapshot_of(self._settings, stored)
+        self._read_at = read_at
