@@ -198,7 +198,7 @@ def _bootstrap(auth: Auth) -> Target:
                         "create_organization_enabled": False,
                         "password_config": None,
                         "dfp_protected_auth_enabled": False,
-                        "rbac_policy": None,
+                        "rbac_policy": {"roles": [], "resources": [], "scopes": []},
                         "siwe_required_for_crypto_wallets": False,
                         "vertical": "CONSUMER",
                         "opaque_errors": True,

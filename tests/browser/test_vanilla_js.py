@@ -1,0 +1,208 @@
+"""The vendor's browser client, unchanged, in Chromium: a page of another origin, and the tokens kept by script or in HttpOnly cookies."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, ConsoleMessage, Page
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from authmw import Auth, AuthMiddleware, Cookies, RedirectType, RedirectURL, Settings, current_session, require_session
+from authmw.cli.dev import PROJECT_ID, PUBLIC_TOKEN, SECRET
+from authmw.drive import step
+from authmw_adapters.memory import MemoryLimiter, MemoryStorage
+from tests.world import Mailbox
+
+pytestmark = pytest.mark.browser
+
+DIST = Path(__file__).parents[1] / "js" / "node_modules" / "@stytch" / "vanilla-js" / "dist"
+PAGE = """<!doctype html><html lang="en"><title>A page</title><link rel="icon" href="data:,">
+<script src="/dist/iife/index.headless.js"></script>
+<script>
+  const endpoints = {{ testAPIURL: "{api}", liveAPIURL: "{api}" }};
+  const client = stytch.createStytchHeadlessClient("{token}", {{ endpoints }});
+  const sessions = [], users = [];
+  client.session.onChange((session) => sessions.push(session && session.session_id));
+  client.user.onChange((user) => users.push(user && user.user_id));
+</script></html>"""
+
+
+@attrs.define(eq=False)
+class Site:
+    """A page of one origin, the API of another, and what the client was sent."""
+
+    origin: str
+    api: str
+    auth: Auth
+    inbox: Mailbox
+    vendor: bool
+
+
+def listening() -> socket.socket:
+    made = socket.create_server(("127.0.0.1", 0), backlog=64)
+    made.settimeout(None)
+    return made
+
+
+@contextmanager
+def served(app: Any, at: socket.socket) -> Iterator[None]:
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = threading.Thread(target=server.run, args=([at],))
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@require_session
+async def who(request: Request) -> Response:
+    return JSONResponse({"user_id": current_session().user_id})
+
+
+@pytest.fixture(params=[True, False], ids=["script-readable", "http-only"])
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    of_page, of_api = listening(), listening()
+    origin, api = (f"http://localhost:{one.getsockname()[1]}" for one in (of_page, of_api))
+    consumer = frozenset(RedirectType) - {RedirectType.DISCOVERY}
+    inbox = Mailbox()
+    auth = Auth(
+        Settings(
+            project_id=PROJECT_ID,
+            secret=SECRET,
+            public_token=PUBLIC_TOKEN,
+            public_url=api,
+            claim_roots=True,
+            cookies=Cookies(secure=False, vendor=request.param),
+            cors_origins=(origin,),
+            redirect_urls=(RedirectURL(f"{origin}/authenticate", consumer, consumer),),
+        ),
+        storage=MemoryStorage(),
+        limiter=MemoryLimiter(),
+        email=inbox,
+    )
+
+    async def page(request: Request) -> Response:
+        return HTMLResponse(PAGE.format(api=api, token=PUBLIC_TOKEN))
+
+    pages = Starlette(
+        routes=[Route("/", page), Route("/authenticate", page), Mount("/dist", StaticFiles(directory=DIST))]
+    )
+
+    async def icon(request: Request) -> Response:
+        return Response(b"", 204)
+
+    host = Starlette(
+        routes=[Route("/who", who), Route("/favicon.ico", icon)], middleware=[Middleware(AuthMiddleware, auth=auth)]
+    )
+    with served(pages, of_page), served(host, of_api):
+        yield Site(origin, api, auth, inbox, request.param)
+    auth.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context()
+    page = context.new_page()
+    said: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            said.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    context.close()
+    assert said == []
+
+
+def ask(site: Site, page: Page, address: str = "ada@example.org") -> str:
+    """Ask for a link by the client; the link that came."""
+    page.goto(site.origin)
+    asked = page.evaluate("(email) => client.magicLinks.email.loginOrCreate(email)", address)
+    assert asked["status_code"] == 200
+    return site.inbox.arrived(1).links[0]
+
+
+def sign_in(site: Site, page: Page) -> dict[str, Any]:
+    page.goto(ask(site, page))
+    assert page.url.startswith(f"{site.origin}/authenticate?")
+    done = page.evaluate("() => client.authenticateByUrl({ session_duration_minutes: 60 })")
+    assert (done["handled"], done["tokenType"]) == (True, "magic_links")
+    return done["data"]
+
+
+def test_a_link_from_the_inbox_signs_the_client_in(site: Site, page: Page) -> None:
+    answer = sign_in(site, page)
+    session, user = page.evaluate("() => [client.session.getSync(), client.user.getSync()]")
+    assert session["session_id"] == answer["session"]["session_id"]
+    assert user["user_id"] == answer["user"]["user_id"]
+    assert user["emails"][0]["verified"]
+    assert page.evaluate("() => [sessions.at(-1), users.at(-1)]") == [session["session_id"], user["user_id"]]
+
+
+def test_the_tokens_are_where_the_mode_says(site: Site, page: Page) -> None:
+    sign_in(site, page)
+    held = {cookie["name"]: cookie["httpOnly"] for cookie in page.context.cookies()}
+    names = ("stytch_session", "stytch_session_jwt") if site.vendor else ("authmw_session", "authmw_session_jwt")
+    assert held == dict.fromkeys(names, not site.vendor)
+    tokens = page.evaluate("() => client.session.getTokens()")
+    assert bool(tokens and tokens["session_token"]) == site.vendor
+    assert ("session" in page.evaluate("() => document.cookie")) == site.vendor
+
+
+def test_the_session_opens_the_apps_own_routes(site: Site, page: Page) -> None:
+    user_id = sign_in(site, page)["user"]["user_id"]
+    page.goto(f"{site.api}/who")
+    assert page.locator("body").inner_text() == f'{{"user_id":"{user_id}"}}'
+
+
+def test_the_session_is_there_after_the_page_was_loaded_again(site: Site, page: Page) -> None:
+    answer = sign_in(site, page)
+    page.goto(site.origin)
+    again = page.evaluate("() => client.session.authenticate({ session_duration_minutes: 60 })")
+    assert again["session"]["session_id"] == answer["session"]["session_id"]
+    assert page.evaluate("() => client.user.getSync().user_id") == answer["user"]["user_id"]
+
+
+def test_the_user_is_read_and_changed(site: Site, page: Page) -> None:
+    sign_in(site, page)
+    page.evaluate("() => client.user.update({ name: { first_name: 'Ada' }, untrusted_metadata: { seen: true } })")
+    assert page.evaluate("() => client.user.getSync().name.first_name") == "Ada"
+    assert page.evaluate("async () => (await client.user.get()).untrusted_metadata") == {"seen": True}
+
+
+def test_signing_out_empties_the_client_and_ends_the_session(site: Site, page: Page) -> None:
+    answer = sign_in(site, page)
+    page.evaluate("() => client.session.revoke()")
+    assert page.evaluate("() => [client.session.getSync(), client.user.getSync()]") == [None, None]
+    assert page.evaluate("() => [sessions.at(-1), users.at(-1)]") == [None, None]
+    assert page.context.cookies() == []
+    assert step(site.auth.sessions.get(user_id=answer["user"]["user_id"])).sessions == []
+
+
+def test_a_code_signs_the_client_in_too(site: Site, page: Page) -> None:
+    page.goto(site.origin)
+    sent = page.evaluate("() => client.otps.email.loginOrCreate('bob@example.org', { expiration_minutes: 5 })")
+    code = site.inbox.arrived(1).code
+    signed_in = page.evaluate(
+        "([code, method]) => client.otps.authenticate(code, method, { session_duration_minutes: 60 })",
+        [code, sent["method_id"]],
+    )
+    assert signed_in["user"]["emails"][0]["email"] == "bob@example.org"
+    assert page.evaluate("() => client.session.getSync().session_id") == signed_in["session"]["session_id"]
