@@ -94,6 +94,8 @@ class Visit:
 
     caller: Caller = PROJECT
     kept: Any = attrs.field(default=None, repr=False)
+    refused: Refused | None = None
+    """What a guard refused in a host's own view."""
     describe: Callable[[], Caller] | None = attrs.field(default=None, repr=False)
     """Says who calls from a host's own view; asked only when an operation is called there."""
 

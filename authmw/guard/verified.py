@@ -12,6 +12,7 @@ from authmw.clock import Clock
 from authmw.crypto.jwts import VerifiedClaims
 from authmw.drive import IO
 from authmw.errors import Refused
+from authmw.operations import visit
 from authmw.permissions import Policy, granting_roles
 
 
@@ -91,6 +92,15 @@ def _here() -> Seen:
     return found
 
 
+def _refusal(error_type: str) -> Refused:
+    """The refusal, noted in the visit too: the middleware may never see it raised, for many frameworks answer unknown exceptions with 500 themselves."""
+    refused = Refused(error_type)
+    here = visit.get()
+    if here is not None:
+        here.refused = refused
+    return refused
+
+
 def optional_session() -> VerifiedSession | None:
     """The session of this request, or None. It may be one that still lacks a second factor: look at `mfa`. RuntimeError without the middleware."""
     return _here().session
@@ -100,9 +110,9 @@ def current_session() -> VerifiedSession:
     """The session of this request. Refused: `user_unauthenticated` without one, `insufficient_factors` while a second factor is missing."""
     session = _here().session
     if session is None:
-        raise Refused("user_unauthenticated")
+        raise _refusal("user_unauthenticated")
     if not session.mfa:
-        raise Refused("insufficient_factors")
+        raise _refusal("insufficient_factors")
     return session
 
 
@@ -110,7 +120,7 @@ def demand_mfa() -> VerifiedSession:
     """The session, with factors of two categories. Refused: `insufficient_factors`."""
     session = current_session()
     if len(session.categories) < 2:
-        raise Refused("insufficient_factors")
+        raise _refusal("insufficient_factors")
     return session
 
 
@@ -146,7 +156,7 @@ def hold(session: VerifiedSession) -> None:
 
 def _demand(granted: bool) -> None:
     if not granted:
-        raise Refused("consumer_session_authorization_error")
+        raise _refusal("consumer_session_authorization_error")
 
 
 def demand_fresh(minutes: int) -> VerifiedSession:
@@ -156,4 +166,4 @@ def demand_fresh(minutes: int) -> VerifiedSession:
         age = (here.clock.now() - datetime.fromisoformat(factor["last_authenticated_at"])).total_seconds()
         if 0 <= age + 1 and age < minutes * 60:
             return session
-    raise Refused("stale_factors")
+    raise _refusal("stale_factors")

@@ -84,26 +84,35 @@ class AuthMiddleware:
         seen_token = seen.set(found.seen)
         visit_token = visit.set(here)
         outgoing = found
-        started = False
+        started = replaced = False
 
-        def send_with_cookies(message: MutableMapping[str, Any]) -> Awaitable[None]:
-            nonlocal started
+        async def send_with_cookies(message: MutableMapping[str, Any]) -> None:
+            nonlocal started, replaced
             if message["type"] == "http.response.start":
                 started = True
+                # A framework that knows no refusal calls a guard's an error of the host's own.
+                replaced = message["status"] == 500 and here.refused is not None
                 if here.kept is not None or outgoing.unsettled:
                     fresh = self._visitor.cookies(outgoing, here)
                     message["headers"] = [
                         *message.get("headers", ()),
                         *((b"set-cookie", one.encode("latin-1")) for one in fresh),
                     ]
-            return send(message)
+            if not replaced:
+                await send(message)
 
+        http = scope["type"] == "http"
         try:
-            await self._app(scope, receive, send_with_cookies if scope["type"] == "http" else send)
+            # A page of another site may open a websocket with the visitor's cookies, and read it.
+            self._visitor.check_origin(scope["method"] if http else "CONNECT", cookies, lambda: _headers(scope))
+            await self._app(scope, receive, send_with_cookies if http else send)
+            if replaced and here.refused is not None:
+                raise here.refused
         except Refused as refused:
-            if started:
+            if started and not replaced:
                 raise
-            await self._refuse(refused, scope, send_with_cookies)
+            replaced, here.refused = False, None
+            await self._refuse(refused, scope, send_with_cookies if http else send)
         finally:
             visit.reset(visit_token)
             seen.reset(seen_token)

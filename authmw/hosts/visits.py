@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
 from starlette.responses import Response
 
 from authmw.auth import Auth
 from authmw.errors import Refused
+from authmw.guard.origins import SAFE_METHODS, from_this_site
 from authmw.guard.sessions import Found
 from authmw.http.addresses import client_ip
 from authmw.http.answers import error_answer, redirect_answer
@@ -57,6 +58,20 @@ class Visitor:
             return sole(cookies, self._session_name), sole(cookies, self._jwt_name)
         except DuplicateCookie:
             return None, None
+
+    def check_origin(
+        self, method: str, cookies: Sequence[str], headers: Callable[[], Mapping[str, Sequence[str]]]
+    ) -> None:
+        """Refused: `cross_site_request` for a change of the host's own that carries a session cookie and comes from another site; only if `Settings.csrf_for_host`."""
+        settings = self._auth.settings
+        if not settings.csrf_for_host or method in SAFE_METHODS:
+            return
+        if not any(self._session_name in header for header in cookies):
+            return
+        said = headers()
+        origins, sites = said.get("origin", ()), said.get("sec-fetch-site", ())
+        if not from_this_site(origins, sites, settings.origin, settings.cors_origins):
+            raise Refused("cross_site_request")
 
     def cookies(self, found: Found, visit: Visit) -> list[str]:
         """The `Set-Cookie` values for the answer: a sign-in the view kept, a renewed JWT, or the removal of a dead session."""

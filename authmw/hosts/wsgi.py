@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Any, TypeAlias
@@ -65,35 +66,66 @@ class AuthMiddleware:
         seen.set(found.seen)
         visit.set(here)
         outgoing = found
+        refusal: list[bytes] = []
+        begun = False
 
         def start_with_cookies(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            nonlocal begun
+            begun = True
             if here.kept is not None or outgoing.unsettled:
                 fresh = self._visitor.cookies(outgoing, here)
                 headers = [*headers, *(("Set-Cookie", one) for one in fresh)]
             return start_response(status, headers, *rest)
 
-        try:
-            return _Closing(self._app(environ, start_with_cookies))
-        except Refused as refused:
-            _forget()
+        def refuse(refused: Refused) -> list[bytes]:
+            # Begun but not sent, the headers may be replaced, which must be told (PEP 3333, start_response and exc_info).
+            rest = (sys.exc_info(),) if begun else ()
             query = environ.get("QUERY_STRING", "")
             raw: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "/")
             path = raw.encode("latin-1").decode("utf-8", "replace") + (f"?{query}" if query else "")
             answer = self._visitor.refusal(refused, environ["REQUEST_METHOD"], path, _headers(environ))
-            return _start(answer, environ, start_with_cookies)
+            return list(_start(answer, environ, start_with_cookies, *rest))
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            # A framework that knows no refusal calls a guard's an error of the host's own.
+            if here.refused is not None and status.startswith("500"):
+                refusal[:] = refuse(here.refused)
+                return _unsent
+            return start_with_cookies(status, headers, *rest)
+
+        try:
+            self._visitor.check_origin(environ["REQUEST_METHOD"], cookies, lambda: _headers(environ))
+            return _Body(self._app(environ, start), refusal, refuse)
+        except Refused as refused:
+            body = refuse(refused)
+            _forget()
+            return body
         except BaseException:
             _forget()
             raise
 
 
-class _Closing:
-    """A response body that forgets the visitor when the server has sent it: streams still run in the view's context."""
+class _Body:
+    """A response body that answers a refusal while it can, and forgets the visitor when the server has sent it: streams still run in the view's context."""
 
-    def __init__(self, body: Iterable[bytes]) -> None:
+    def __init__(self, body: Iterable[bytes], refusal: list[bytes], refuse: Callable[[Refused], list[bytes]]) -> None:
         self._body = body
+        self._refusal = refusal
+        self._refuse = refuse
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
+        sent = False
+        try:
+            for chunk in self._body:
+                if self._refusal:
+                    break
+                yield chunk
+                sent = sent or bool(chunk)
+        except Refused as refused:
+            if sent:
+                raise
+            self._refusal[:] = self._refuse(refused)
+        yield from self._refusal
 
     def close(self) -> None:
         """End the request."""
@@ -103,6 +135,10 @@ class _Closing:
                 close()
         finally:
             _forget()
+
+
+def _unsent(data: bytes) -> None:
+    """Takes the text of a framework's error page that a refusal stands in for."""
 
 
 def _forget() -> None:
@@ -131,7 +167,7 @@ def _body(environ: Environ) -> bytes:
     return data
 
 
-def _start(answer: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def _start(answer: Response, environ: Environ, start_response: StartResponse, *rest: Any) -> Iterable[bytes]:
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.raw_headers]
-    start_response(f"{answer.status_code} {HTTPStatus(answer.status_code).phrase}", headers)
+    start_response(f"{answer.status_code} {HTTPStatus(answer.status_code).phrase}", headers, *rest)
     return [b"" if environ["REQUEST_METHOD"] == "HEAD" else bytes(answer.body)]

@@ -256,11 +256,57 @@ def test_a_guarded_websocket_is_closed_for_nobody_and_open_for_somebody(world: W
         assert socket.receive_text() == signed_in["user_id"]
 
 
-def test_wrapped_around_an_application_the_guard_opens_nothing_either(world: World) -> None:
-    """Such an application answers exceptions itself before a middleware around it sees them; it fails closed."""
-    client = TestClient(AuthMiddleware(Starlette(routes=starlette_routes()), world.auth), raise_server_exceptions=False)
-    for path in GUARDED:
-        assert client.get(path).status_code in {401, 500}
+@pytest.mark.parametrize("path", GUARDED)
+def test_wrapped_around_an_application_that_answers_its_errors_itself_a_refusal_is_still_a_refusal(
+    world: World, path: str
+) -> None:
+    app = AuthMiddleware(Starlette(routes=starlette_routes()), world.auth)
+    client = TestClient(app, base_url=URL)
+    got = client.get(path)
+    assert (got.status_code, got.json()["error_type"]) == (401, "user_unauthenticated")
+    led = client.get(path, headers={"accept": "text/html"}, follow_redirects=False)
+    assert (led.status_code, led.headers["location"]) == (303, f"/login?next={path}")
+
+
+def test_an_error_of_the_hosts_own_stays_one(world: World) -> None:
+    async def broken(request: Request) -> JSONResponse:
+        raise ZeroDivisionError
+
+    client = TestClient(
+        AuthMiddleware(Starlette(routes=[Route("/", broken)]), world.auth), raise_server_exceptions=False
+    )
+    assert client.get("/").status_code == 500
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_refusal_inside_a_wsgi_body_is_answered_while_nothing_was_sent(world: World, begun: bool) -> None:
+    def stream(environ: dict[str, Any], start_response: Any) -> Any:
+        if begun:
+            start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b""
+        yield current_session().user_id.encode()
+
+    told: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        told.append((status, exc_info is not None))
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": ""}
+    body = WSGIAuthMiddleware(stream, world.auth)(environ, start_response)
+    assert b"user_unauthenticated" in b"".join(body)
+    assert told[-1] == ("401 Unauthorized", begun)
+
+
+def test_a_refusal_after_a_wsgi_body_began_does_not_begin_another(world: World) -> None:
+    def stream(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"half"
+        current_session()
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": ""}
+    body = WSGIAuthMiddleware(stream, world.auth)(environ, lambda *told: None)
+    with pytest.raises(Refused):
+        list(body)
 
 
 def test_a_refusal_after_the_answer_began_does_not_begin_another(world: World) -> None:

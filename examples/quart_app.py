@@ -1,0 +1,61 @@
+"""Quart: the whole sign-in by a mailed link."""
+
+from html import escape
+
+from quart import Quart, redirect, request
+from quart.typing import ResponseReturnValue
+
+from authmw import Auth, AuthMiddleware, Cookies, Settings, current_session, optional_session, require_session
+from authmw_adapters.inbox import Inbox
+from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
+
+settings = Settings(
+    project_id="project-test-1",
+    secret="a-secret-of-your-own",
+    cookies=Cookies(secure=False),
+    redirect_urls=("http://localhost:8000/authenticate",),
+)
+inbox = Inbox()
+auth = Auth(settings, storage=SQLiteStorage("app.db"), limiter=SQLiteLimiter("app.db"), email=inbox)
+LANDING = "http://localhost:8000/authenticate"
+BUTTON = '<form method="post"><input type="hidden" name="token" value="{}"><button>Sign in</button></form>'
+app = Quart(__name__)
+app.asgi_app = AuthMiddleware(app.asgi_app, auth)
+
+
+@app.post("/login")
+async def login() -> str:
+    address = (await request.form)["email"]
+    await auth.magic_links.email.login_or_create(
+        email=address, login_magic_link_url=LANDING, signup_magic_link_url=LANDING
+    )
+    return "Look into your inbox."
+
+
+@app.get("/authenticate")
+async def landing() -> str:
+    return BUTTON.format(escape(request.args["token"]))
+
+
+@app.post("/authenticate")
+async def authenticate() -> ResponseReturnValue:
+    token = (await request.form)["token"]
+    auth.keep(await auth.magic_links.authenticate(token=token, session_duration_minutes=60))
+    return redirect("/dashboard", 303)
+
+
+@app.get("/dashboard")
+async def dashboard() -> str:
+    return "You're logged in." if optional_session() else "Log in to view this page"
+
+
+@app.get("/me")
+@require_session
+def me() -> str:
+    return current_session().user_id
+
+
+@app.get("/later")
+@require_session
+async def later() -> str:
+    return current_session().user_id
