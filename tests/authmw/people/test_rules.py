@@ -21,6 +21,7 @@ from authmw.people.rules import (
     live_locks,
     merged_metadata,
     prove_email,
+    prove_phone,
     with_email,
     with_part,
     without_email,
@@ -229,3 +230,27 @@ def test_the_last_provider_or_wallet_of_someone_without_addresses_stays(kind: st
 def test_a_second_factor_can_always_go() -> None:
     assert without_part(with_part(user(), part("totp")), "totp").parts == ()
     assert without_part(user(), "unknown") == user()
+
+
+def test_proof_of_a_phone_verifies_it_and_ends_what_was_prepared_before() -> None:
+    """A209, A210: the rule of a mailbox holds for a phone."""
+    before = user(email("evil@example.org"), phones=(phone(),), parts=(part("password"),), status="pending")
+    owned = prove_phone(before, phone(), before, by_own_session=False)
+    after = owned.subject
+    assert (after.emails, after.parts, after.status) == ((), (), "active")
+    assert [one.verified for one in after.phones] == [True]
+    assert owned.reset_sessions
+    assert after.session_epoch == before.session_epoch + 1
+
+
+def test_a_verified_phone_stays_with_its_owner_and_an_unverified_one_goes_to_who_proves_it() -> None:
+    prover = user(email(verified=True))
+    with pytest.raises(Refused) as refused:
+        prove_phone(prover, phone(), user(phones=(phone(verified=True),), id="two"), by_own_session=True)
+    assert refused.value.error_type == "duplicate_phone_number"
+    owned = prove_phone(prover, phone(), user(phones=(phone(),), id="two"), by_own_session=True)
+    assert [one.verified for one in owned.subject.phones] == [True]
+    assert owned.subject.emails == prover.emails
+    assert owned.loser is not None
+    assert owned.loser.phones == ()
+    assert owned.loser_is_empty
