@@ -114,6 +114,39 @@ def is_fresh(factor: Proved, now: datetime, within: timedelta) -> bool:
     return timedelta(0) <= now - factor.last_authenticated_at < within
 
 
+@attrs.frozen(kw_only=True)
+class SignInPolicy:
+    """What an organization demands of a session of its members, beside what a factor is: which types may be used, and whether one category is enough."""
+
+    methods: frozenset[tuple[str, str]] | None = None
+    """The types and delivery methods that may sign in, `*` for any method; None allows every one of the table."""
+    mfa_required: bool = False
+    """Whether every member needs factors of two categories, or only who enrolled a second."""
+    second_methods: frozenset[tuple[str, str]] | None = None
+    """With what a second category may be proved; None allows every factor."""
+
+
+def allows(methods: frozenset[tuple[str, str]] | None, factor: Proved) -> bool:
+    """Whether a list of types and delivery methods names this factor."""
+    return methods is None or bool(methods & {(factor.type, factor.delivery_method), (factor.type, "*")})
+
+
+def meets_policy(policy: SignInPolicy, factors: Collection[Proved], *, enrolled: bool) -> bool:
+    """Whether factors make a whole session under an organization's policy: one that may sign in and, if a second category is needed, one of another category that may be the second.
+
+    `enrolled` says whether the member has a second factor of their own accord. Until it is met there is no session, only what the member has proved so far.
+    """
+    first = [factor for factor in factors if allows(policy.methods, factor)]
+    if not (policy.mfa_required or enrolled):
+        return bool(first)
+    second = [factor for factor in factors if allows(policy.second_methods, factor)]
+    return any(
+        category_of(one.type, one.delivery_method) != category_of(other.type, other.delivery_method)
+        for one in first
+        for other in second
+    )
+
+
 def check_may_add(subject: Subject) -> None:
     """A factor may be added only to a subject that has proved a primary identifier (ACC-03)."""
     if not enrolled_categories(subject):
@@ -140,7 +173,7 @@ def end_of(now: datetime, minutes: int, started_at: datetime, rules: SessionRule
 
 
 def lives(session: Session, subject: Subject, now: datetime, rules: SessionRules) -> bool:
-    """Whether a session holds: not over, not idle for too long, of the subject's present epoch, and not from the future by more than a minute."""
+    """Whether a session holds: not over, not idle for too long, and of the subject's present epoch. A clock that goes back moves no end."""
     if now >= session.expires_at or session.subject_epoch != subject.session_epoch:
         return False
     if rules.idle_minutes is not None and now - session.last_accessed_at >= timedelta(minutes=rules.idle_minutes):
