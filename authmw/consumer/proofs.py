@@ -75,6 +75,19 @@ def _proof(call: Call, user: User, holder: User | None, owned: Owned, factor: Pr
     )
 
 
+def is_taken(call: Call, holder: Subject | None, address: str) -> bool:
+    """Whether an address that somebody is adding is proved by another already: a browser is then answered as for any address, and nothing is sent (ENU-01).
+
+    Refused: `duplicate_email` for backends, and where the project reveals who is known.
+    """
+    standing = holder.email_at(address) if holder is not None else None
+    if standing is None or not standing.verified:
+        return False
+    if call.caller.audience != "browser" or call.settings.reveal_unknown:
+        raise Refused("duplicate_email")
+    return True
+
+
 def adding_to(challenge: Challenge, user: Subject, live: Live | None) -> Challenge:
     """The challenge of an address that is being added: bound to the session that asks, if one does, and dead once the user's sessions were ended, even if that one went on (ACC-06)."""
     return attrs.evolve(

@@ -235,3 +235,24 @@ def test_bootstrap_is_readable_by_a_listed_origin_only(tmp_path: Path) -> None:
         answer = world.send("GET", path, origin=stranger)
         assert not answer.header("access-control-allow-origin")
         assert answer.header("vary") == ["Origin"]
+
+
+@pytest.mark.parametrize("product", ["magic_links", "otps"])
+def test_who_adds_the_address_of_another_is_answered_as_for_any_and_nothing_is_sent(world: World, product: str) -> None:
+    """ENU-01: a backend is told, a browser is not."""
+    world.sign_in("taken@example.org")
+    token = world.sign_in()["session_token"]
+    world.clock.advance(seconds=2)
+    path = f"/sdk/v1/{product}/email/send/secondary"
+    taken = world.browser("POST", path, {"email": "taken@example.org"}, token=token)
+    before = len([one for one in world.inbox.entries() if one.to == "taken@example.org"])
+    free = world.browser("POST", path, {"email": "free@example.org"}, token=token)
+    seen = [masked(answer) for answer in (taken, free)]
+    for _, body, _ in seen:
+        body.pop("method_id", None)
+    assert seen[0] == seen[1]
+    world.inbox.arrived(before + 2)
+    assert len([one for one in world.inbox.entries() if one.to == "taken@example.org"]) == before
+    world.clock.advance(seconds=2)
+    body = {"email": "taken@example.org", "session_token": token}
+    assert error(world.backend("POST", f"/v1/{product}/email/send", body)) == (400, "duplicate_email")

@@ -230,3 +230,23 @@ def test_bootstrap_says_what_the_client_needs_to_start(world: World) -> None:
 def test_a_session_remembers_where_the_host_says_it_began(world: World) -> None:
     given = {"ip_address": "203.0.113.7", "user_agent": "A browser"}
     assert world.sign_in(attributes=given)["session"]["attributes"] == given
+
+
+def test_the_sandbox_has_a_session_that_lives_and_one_that_is_unknown(world: World) -> None:
+    """FACTS section 11, SBX-02: for backends in Test; no browser is signed in by it."""
+    living = "WJtR5BCy38Szd5AfoDpf0iqFKEt4EE5JhjlWUY7l3FtY"
+    unknown = "59cnLELtq5cFVS6uYK9f-pAWzBkhqZl8AvLhbhOvKNWw"
+    answer = world.backend("POST", AUTHENTICATE, {"session_token": living, "session_duration_minutes": 60})
+    assert answer.status == 200
+    assert answer.json["user_id"] == "user-test-e3795c81-f849-4167-bfda-e4a6e9c280fd"
+    assert answer.json["session_token"] == living
+    assert world.backend("POST", AUTHENTICATE, {"session_token": unknown}).status == 404
+    assert world.browser("POST", "/sdk/v1/sessions/authenticate", {}, token=living).status == 404
+    assert world.visit("/who", f"{OPAQUE}={living}").status == 401
+
+
+@pytest.mark.parametrize("host", ["asgi", "wsgi"])
+def test_without_the_sandbox_its_session_is_unknown(tmp_path: Path, host: str) -> None:
+    world = make_world(tmp_path, host, sandbox=False)
+    body = {"session_token": "WJtR5BCy38Szd5AfoDpf0iqFKEt4EE5JhjlWUY7l3FtY"}
+    assert world.backend("POST", AUTHENTICATE, body).status == 404

@@ -19,7 +19,7 @@ from authmw.consumer.magic_links.rules import (
     signup_destination,
 )
 from authmw.consumer.messages import Letter, mail_link, mail_nobody
-from authmw.consumer.proofs import adding_to, asked_of, check_may_add_factor, mailbox_proof, signed_in_caller
+from authmw.consumer.proofs import adding_to, asked_of, check_may_add_factor, is_taken, mailbox_proof, signed_in_caller
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge, check_attributes, check_live, check_pkce, checked_pkce_challenge
@@ -155,8 +155,10 @@ class EmailMagicLinks(Product):
         if adding:
             if live:
                 check_may_add_factor(call, live)
-            if holder is not None and any(e.verified and e.address == address for e in holder.emails):
-                raise Refused("duplicate_email")
+            if is_taken(call, holder, address):
+                mail_nobody(call)
+                await commit(subject_id=user.id, factor="magic_link:email")
+                return SendResponse(user_id=user.id, email_id=new_email(call, address).email_id)
             login = attrs.evolve(login, life=min(login.life, ADDING))
         standing = standing or new_email(call, address)
         challenge, token = new_link(call, user, standing, login, pkce=pkce, attributes=attributes)

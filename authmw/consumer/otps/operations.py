@@ -10,7 +10,14 @@ from authmw.consumer.messages import Letter, mail_code, mail_nobody
 from authmw.consumer.otps import browser
 from authmw.consumer.otps.codes import Sent, code_key, code_mac, decoy, guess_at, new_code, proved_by
 from authmw.consumer.otps.phones import SMSPasscodes, WhatsAppPasscodes
-from authmw.consumer.proofs import asked_of, check_may_add_factor, mailbox_proof, phone_proof, signed_in_caller
+from authmw.consumer.proofs import (
+    asked_of,
+    check_may_add_factor,
+    is_taken,
+    mailbox_proof,
+    phone_proof,
+    signed_in_caller,
+)
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge, check_attributes, check_live
@@ -113,8 +120,10 @@ class EmailPasscodes(Product):
         if adding:
             if live:
                 check_may_add_factor(call, live)
-            if holder is not None and any(e.verified and e.address == address for e in holder.emails):
-                raise Refused("duplicate_email")
+            if is_taken(call, holder, address):
+                mail_nobody(call)
+                await commit(subject_id=user.id, factor=_FACTOR)
+                return SendResponse(user_id=user.id, email_id=new_email(call, address).email_id)
         standing = standing or new_email(call, address)
         life = timedelta(minutes=expiration_minutes)
         code, write = await new_code(

@@ -12,6 +12,7 @@ from authmw.consumer.answers import SessionAnswer, UserAnswer, session_answer, u
 from authmw.consumer.magic_links.responses import EmptyResponse
 from authmw.consumer.proofs import signed_in_caller
 from authmw.consumer.sessions import browser
+from authmw.consumer.sessions.sandbox import LIVING, sandbox_session
 from authmw.errors import Refused
 from authmw.ledger.commits import commit, touch
 from authmw.operations import Call, Core, Product, Response, current_call, operation
@@ -103,14 +104,15 @@ class Sessions(Product):
         `consumer_session_authorization_error` (403), `session_not_found`, `invalid_session_token`, `unable_to_parse_session_jwt`, `no_session_arguments`.
         """
         call = current_call()
-        live = await signed_in_caller(call, self.keys, session_token, session_jwt)
+        sandbox = sandbox_session(call, session_token, session_duration_minutes)
+        live = sandbox or await signed_in_caller(call, self.keys, session_token, session_jwt)
         if live is None:
             raise Refused("user_unauthenticated" if call.caller.audience == "browser" else "no_session_arguments")
         verdict = _verdict(call.settings.rbac, live, authorization_check)
         claims = None if call.caller.audience == "browser" else session_custom_claims
         key = await self.keys.standing()
-        session = await self._kept(call, live, session_duration_minutes, claims)
-        token = derive_token(call.core.roots, session) or ""
+        session = sandbox.session if sandbox else await self._kept(call, live, session_duration_minutes, claims)
+        token = LIVING if sandbox else derive_token(call.core.roots, session) or ""
         jwt = sign_jwt(call.core, key or await self.keys.active(), session, live.subject, call.now)
         return SessionResponse(
             session=session_answer(session),
