@@ -10,6 +10,7 @@ import attrs
 
 from authmw import drive
 from authmw.clock import Clock, SystemClock
+from authmw.consumer.answers import user_answer
 from authmw.consumer.crypto_wallets.operations import CryptoWallets
 from authmw.consumer.impersonation.operations import Impersonation
 from authmw.consumer.magic_links.operations import MagicLinks
@@ -26,10 +27,14 @@ from authmw.ledger.performing import Performer
 from authmw.ledger.records import Event, Outgoing, Purge
 from authmw.limits import RateLimiter
 from authmw.operations import Caller, Core, Operation, Product, Visit, operations_of, visit
+from authmw.people.apps import ConnectedApp, Consent, Grant
 from authmw.people.purging import purge_due
 from authmw.people.records import Credential, Organization, Session, User
+from authmw.platform.connected_apps.operations import ConnectedApps
 from authmw.platform.debug.operations import Debug
 from authmw.platform.events.operations import Events
+from authmw.platform.idp.operations import IDP
+from authmw.platform.idp.records import AuthorizationCode
 from authmw.platform.m2m.operations import M2M
 from authmw.platform.m2m.records import M2MClient
 from authmw.platform.project.operations import Project
@@ -57,6 +62,10 @@ KINDS: tuple[type[Record], ...] = (
     StoredKey,
     FirstKey,
     M2MClient,
+    ConnectedApp,
+    Consent,
+    Grant,
+    AuthorizationCode,
 )
 """Every kind of record that an `Auth` stores."""
 
@@ -120,6 +129,8 @@ class Auth:
         self.totps = TOTPs(self.core, self.keys)
         self.events = Events(self.core)
         self.project = Project(self.core)
+        self.connected_app = ConnectedApps(self.core)
+        self.idp = IDP(self.core, self.keys, user_answer)
         self.guard = SessionGuard(self.core, self.keys)
         if storage.io != "async":
             drive.step(storage.prepare(KINDS))

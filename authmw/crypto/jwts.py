@@ -248,18 +248,19 @@ def verify_claims(
     *,
     purpose: Purpose,
     issuers: str | Sequence[str],
-    audience: str,
+    audience: str | None,
     now: datetime,
     leeway: int = LEEWAY,
     max_lifetime: int = LIFETIME,
     allow_expired: bool = False,
-    typ: Type = "JWT",
+    typ: Type | None = "JWT",
     among: bool = False,
 ) -> TokenClaims:
     """What a token of one kind says, once its signature and registered claims are proved. Raises InvalidToken, ExpiredToken; ValueError for a naive `now`.
 
     `iss` is exactly one of `issuers`, `typ` the one that is asked for, `aud` exactly `audience` (as text or as a list of one; with
     `among` it may stand beside others, as RFC 9068 section 4 allows for access tokens), and `exp` at most `max_lifetime` seconds after `iat`.
+    An audience or type of None is not judged, for the issuer who looks at a token of its own (RFC 7662).
     """
     if now.tzinfo is None:
         message = "Tokens are judged at an aware time."
@@ -272,7 +273,7 @@ def verify_claims(
     if registered.iss not in ((issuers,) if isinstance(issuers, str) else issuers):
         raise InvalidToken("issuer")
     named = [registered.aud] if isinstance(registered.aud, str) else registered.aud
-    if named != [audience] and not (among and audience in named):
+    if audience is not None and named != [audience] and not (among and audience in named):
         raise InvalidToken("audience")
     _judge_times(registered, now.timestamp(), leeway, max_lifetime, allow_expired=allow_expired)
     return TokenClaims(
@@ -304,7 +305,7 @@ def _judge_times(said: _Registered, now: float, leeway: int, max_lifetime: int, 
 
 
 def _signed_members(
-    token: str, keys: Mapping[str, VerifyingKey], purpose: Purpose, typ: Type
+    token: str, keys: Mapping[str, VerifyingKey], purpose: Purpose, typ: Type | None
 ) -> tuple[str, dict[str, Any]]:
     """The id of the key that signed a token, and the members of its payload, read only after the signature holds."""
     from jwt import PyJWTError
@@ -312,7 +313,7 @@ def _signed_members(
     if len(token) > MAXIMUM_LENGTH or not _SHAPE.fullmatch(token):
         raise InvalidToken("shape")
     header = _header(token.partition(".")[0])
-    if header.typ != typ:
+    if typ is not None and header.typ != typ:
         raise InvalidToken("header")
     key = keys.get(header.kid)
     if key is None or key.purpose != purpose or key.algorithm != header.alg:

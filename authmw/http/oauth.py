@@ -7,10 +7,11 @@ the user name, and a secret in two places is refused. Nothing is read from the q
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import unquote_plus
 
 import attrs
+import msgspec
 from starlette.responses import Response
 
 from authmw.auth import Auth
@@ -20,12 +21,13 @@ from authmw.http.answers import json_answer
 from authmw.http.backend import basic, check_credentials
 from authmw.http.bodies import parse_form, parse_object
 from authmw.http.requests import Request
-from authmw.operations import Operation, Product, known
+from authmw.operations import Answer, Operation, Product, known
+from authmw.platform.idp.discovery import provider_metadata
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
 
 ALIASES = {
-    "/v1/public/{project_id}/oauth2/token": "/v1/oauth2/token",
+    f"/v1/public/{{project_id}}/oauth2/{name}": f"/v1/oauth2/{name}" for name in ("token", "introspect", "revoke")
 }
 """The addresses that discovery documents name, for the operations that the vendor's clients reach under the project's id."""
 
@@ -64,10 +66,49 @@ def oauth_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
             yield "POST", ALIASES[path], target
 
 
+def discovery_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
+    """The documents by which clients find everything else, at each address that one of them asks for first, and the keys.
+
+    For an issuer with a path, RFC 8414 section 3.1 puts the well-known part before the path, and OpenID Connect Discovery section 4 behind it.
+    """
+
+    async def metadata(request: Request, parameters: dict[str, str]) -> Response:
+        return json_answer(provider_metadata(auth.settings))
+
+    async def keys(request: Request, parameters: dict[str, str]) -> Response:
+        return json_answer({"keys": await auth.keys.published()})
+
+    for name in ("oauth-authorization-server", "openid-configuration"):
+        for path in dict.fromkeys((f"/.well-known/{name}", f"/.well-known/{name}{auth.settings.mount}")):
+            yield "GET", path, metadata
+    yield "GET", "/.well-known/jwks.json", keys
+
+
+def userinfo_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
+    """UserInfo, whose client shows a token in the header (OpenID Connect Core section 5.3.1)."""
+
+    async def answer(request: Request, parameters: dict[str, str]) -> Response:
+        try:
+            scheme, _, token = (request.header("authorization") or "").partition(" ")
+            if scheme.lower() != "bearer" or not token:
+                raise Refused("invalid_token")
+            result = await auth.idp.userinfo(access_token=token)
+        except Refused as refused:
+            shown = oauth_error(auth, refused)
+            code = _CODES.get(refused.error_type, refused.error_type)
+            shown.headers["www-authenticate"] = f'Bearer realm="authmw", error="{code}"'
+            return shown
+        return json_answer(flat(result))
+
+    yield "GET", "/v1/oauth2/userinfo", answer
+    yield "POST", "/v1/oauth2/userinfo", answer
+
+
 def _target(auth: Auth, grants: dict[str, tuple[Product, Operation]]) -> Target:
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
         try:
             values = dict(asked_of(auth, request).values)
+            values.pop("dpop_key", None)  # a key is proved, never named
             product, operation = _granted(grants, values)
             places: dict[str, object] = {name: parameters.get(name) for name in operation.places}
             with known(operation, product):
@@ -75,9 +116,15 @@ def _target(auth: Auth, grants: dict[str, tuple[Product, Operation]]) -> Target:
             result = await product.core.perform(operation, product, {**arguments, **places})
         except Refused as refused:
             return oauth_error(auth, refused, basic_used=bool(request.headers.get("authorization")))
-        return json_answer(result, result.status_code)
+        return json_answer(flat(result), result.status_code)
 
     return answer
+
+
+def flat(result: Answer) -> dict[str, Any]:
+    """An answer with its custom claims beside its own members, which win."""
+    shown: dict[str, Any] = msgspec.to_builtins(result)
+    return {**shown.pop("claims", {}), **shown}
 
 
 def _granted(grants: dict[str, tuple[Product, Operation]], values: dict[str, object]) -> tuple[Product, Operation]:

@@ -68,7 +68,13 @@ def document(auth: Auth) -> dict[str, Any]:
 
 def _either(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """Two operations of one path, which grant types tell apart, as one: either body, either answer."""
-    merged = {**one, "summary": f"{one['summary']} Or: {other['summary']}"}
+    names = [*one.get("x-operations", [one["operationId"]]), other["operationId"]]
+    merged = {
+        **one,
+        "operationId": "_or_".join(names),
+        "x-operations": names,
+        "summary": f"{one['summary']} Or: {other['summary']}",
+    }
     merged["description"] = f"{one['description']}\n\n{other['description']}"
     bodies = other["requestBody"]["content"]
     either = {

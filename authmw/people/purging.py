@@ -15,6 +15,7 @@ from authmw.factors.challenges import Challenge
 from authmw.ledger.commits import settle
 from authmw.ledger.records import Purge
 from authmw.operations import Call, Core
+from authmw.people.apps import Consent, Grant
 from authmw.people.records import Credential, Session
 from authmw.storage import MAX_WRITES, Between, Cursor, Delete, Equals, Filter, Order, Record, Update, moment
 
@@ -50,7 +51,7 @@ async def _purge(core: Core, purge: Purge) -> bool:
     )
     if purge.epoch is None:
         theirs = Equals("subject", (purge.subject_id,))
-        kinds = (*kinds, (Credential, theirs), (Challenge, theirs))
+        kinds = (*kinds, (Credential, theirs), (Challenge, theirs), (Consent, theirs), (Grant, theirs))
     for kind, where in kinds:
         after: Cursor | None = None
         while True:
@@ -70,5 +71,5 @@ def _remains(record: Any, purge: Purge) -> bool:
     """Whether a record is dead: a living session of a subject that stays was born under the epoch that holds, and whoever came back has new things."""
     if isinstance(record, Session):
         return purge.epoch is None or record.subject_epoch < purge.epoch
-    made: datetime = record.created_at if isinstance(record, Challenge) else record.changed_at
+    made: datetime = record.created_at if isinstance(record, Challenge | Consent | Grant) else record.changed_at
     return made <= purge.due_at

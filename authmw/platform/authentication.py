@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from authmw import drive
+from authmw.crypto.client_secrets import ClientSecrets, holds
 from authmw.errors import Refused
 from authmw.limits import Limit
 from authmw.operations import Call
-from authmw.platform.secrets import ClientSecrets, holds
 from authmw.signin.limits import charge
 
 _BURST, _PER = 100, timedelta(minutes=1)

@@ -13,14 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
 from authmw.crypto import jwts, tokens
 from authmw.crypto.jwts import ORGANIZATION_CLAIM, RESERVED, SESSION_CLAIM, InvalidToken
+from authmw.people.apps import Grant, LiveGrant, live_grant
 from authmw.settings import Settings
 from authmw.signin.keys import KeyRing
+from authmw.storage import Storage
 
 Speaker: TypeAlias = Literal["machine", "access"]
 """Whom a token speaks for: a machine, or a person who granted it."""
@@ -31,6 +34,15 @@ LONGEST = timedelta(days=1)
 _OURS = RESERVED | {"scope", "client_id", "cnf", "auth_time", "sid", "gid"}
 CLOSED_CLAIMS = _OURS | {SESSION_CLAIM, ORGANIZATION_CLAIM, "typ", "act", "may_act", "active", "token_type", "nonce"}
 """What a template may not say: claims that a verifier believes."""
+
+
+class Anyone(Enum):
+    """Stands for every audience."""
+
+    ANYONE = "anyone"
+
+
+ANYONE = Anyone.ANYONE
 
 
 @attrs.frozen(kw_only=True)
@@ -92,10 +104,10 @@ async def verify_access_token(
     token: str,
     *,
     now: datetime,
-    audience: str | None = None,
+    audience: str | Anyone | None = None,
     speaker: Speaker | None = None,
 ) -> AccessToken:
-    """What an access token for this audience (None: the project itself) says, by its signature alone. Raises InvalidToken, ExpiredToken.
+    """What an access token for this audience (None: the project itself; ANYONE: we ask as its issuer) says, by its signature alone. Raises InvalidToken, ExpiredToken.
 
     A grant that was revoked after the token was signed is not seen; whoever must know asks the grant (`people.grants`). `speaker` accepts one kind only.
     """
@@ -110,15 +122,38 @@ async def verify_access_token(
         token,
         known,
         purpose=speaks,
-        issuers=settings.issuers if audience is None else settings.provider_issuer,
-        audience=settings.project_id if audience is None else audience,
         now=now,
         leeway=0,
         max_lifetime=int(LONGEST.total_seconds()),
-        typ="JWT" if audience is None else "at+jwt",
-        among=audience is not None,
+        **_profile(settings, audience),
     )
     return _said(speaks, claims)
+
+
+def _profile(settings: Settings, audience: str | Anyone | None) -> dict[str, Any]:
+    """What a token for this audience must look like."""
+    if audience is None:
+        return {"issuers": settings.issuers, "audience": settings.project_id, "typ": "JWT"}
+    if isinstance(audience, Anyone):
+        return {"issuers": (*settings.issuers, settings.provider_issuer), "audience": None, "typ": None}
+    return {"issuers": settings.provider_issuer, "audience": audience, "typ": "at+jwt", "among": True}
+
+
+async def live_access_token(
+    settings: Settings,
+    keys: KeyRing,
+    storage: Storage,
+    token: str,
+    *,
+    now: datetime,
+    audience: str | Anyone | None = None,
+) -> tuple[AccessToken, LiveGrant]:
+    """A person's access token and the grant behind it, both good now: revocation is seen at once. Raises InvalidToken."""
+    said = await verify_access_token(settings, keys, token, now=now, audience=audience, speaker="access")
+    grant = await live_grant(storage, await storage.get(Grant, said.grant_id or ""), now)
+    if grant is None or grant.grant.subject_id != said.subject_id or grant.grant.client_id != said.client_id:
+        raise InvalidToken("session_over")
+    return said, grant
 
 
 def _said(speaker: Speaker, claims: jwts.TokenClaims) -> AccessToken:

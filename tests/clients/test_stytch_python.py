@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 import pytest
 import stytch
 from stytch.core.response_base import StytchError
@@ -125,3 +128,70 @@ def test_a_code_by_phone_authenticates(client: stytch.Client, inbox: Inbox, chan
     with pytest.raises(StytchError) as refused:
         product.send(phone_number="+12125550123")
     assert error_type(refused) == "phone_number_not_found"
+
+
+def test_a_connected_app_is_made_let_in_and_its_tokens_are_looked_at(client: stytch.Client, inbox: Inbox) -> None:
+    """The clients' own calls, and the token endpoint as an app would call it."""
+    import requests
+
+    user = signed_in(client, inbox)[1]
+    made = client.connected_app.clients.create(
+        client_type="third_party", client_name="Notes", redirect_urls=["https://app.example/back"]
+    ).connected_app
+    asked = {"client_id": made.client_id, "redirect_uri": "https://app.example/back", "response_type": "code"}
+    start = client.idp.oauth.authorize_start(**asked, scopes=["openid", "offline_access"], user_id=user.user_id)
+    assert start.consent_required
+    assert start.user.user_id == user.user_id
+    assert [(one.scope, one.is_grantable) for one in start.scope_results] == [
+        ("openid", True),
+        ("offline_access", True),
+    ]
+    verifier = "v" * 43
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    answer = client.idp.oauth.authorize(
+        **asked,
+        consent_granted=True,
+        scopes=["openid", "offline_access"],
+        session_token=user.session_token,
+        code_challenge=challenge,
+    )
+    assert answer.authorization_code in answer.redirect_uri
+    tokens = requests.post(
+        f"{client.api_base.base_url}v1/oauth2/token",
+        data={
+            "grant_type": "authorization_code",
+            "code": answer.authorization_code,
+            "redirect_uri": "https://app.example/back",
+            "code_verifier": verifier,
+        },
+        auth=(made.client_id, made.client_secret),
+        timeout=10,
+    ).json()
+    local = client.idp.introspect_access_token_local(tokens["access_token"])
+    assert (local.subject, local.scope) == (user.user_id, "openid offline_access")
+    asking = (made.client_id, made.client_secret)
+    assert client.idp.introspect_token_network(tokens["access_token"], *asking).subject == user.user_id
+    assert client.idp.introspect_token_network(tokens["refresh_token"], *asking).token_type == "refresh_token"
+    granted = client.users.connected_apps(user.user_id).connected_apps
+    assert [(one.connected_app_id, one.scopes_granted) for one in granted] == [
+        (made.client_id, "openid offline_access")
+    ]
+    client.users.revoke(user.user_id, made.client_id)
+    assert client.idp.introspect_token_network(tokens["access_token"], *asking) is None
+
+
+def test_connected_apps_are_found_changed_rotated_and_deleted(client: stytch.Client) -> None:
+    clients = client.connected_app.clients
+    made = clients.create(client_type="first_party", full_access_allowed=True).connected_app
+    assert [one.client_id for one in clients.search().connected_apps] == [made.client_id]
+    assert clients.update(made.client_id, client_name="Mine").connected_app.client_name == "Mine"
+    assert clients.get(made.client_id).connected_app.full_access_allowed
+    clients.secrets.rotate_start(made.client_id)
+    assert clients.secrets.rotate_cancel(made.client_id).connected_app.next_client_secret_last_four is None
+    following = clients.secrets.rotate_start(made.client_id).connected_app.next_client_secret_last_four
+    assert clients.secrets.rotate(made.client_id).connected_app.client_secret_last_four == following
+    assert clients.create(client_type="third_party_public").connected_app.client_secret is None
+    assert clients.delete(made.client_id).client_id == made.client_id
+    with pytest.raises(StytchError) as refused:
+        clients.get(made.client_id)
+    assert error_type(refused) == "connected_app_not_found"

@@ -33,6 +33,21 @@ def rows(users: Users) -> tuple[Row, ...]:
         _removal("/sdk/v1/users/totps/{totp_id}", users.delete_totp),
         _removal("/sdk/v1/users/crypto_wallets/{crypto_wallet_id}", users.delete_crypto_wallet),
         _removal("/sdk/v1/users/oauth/{oauth_user_registration_id}", users.delete_oauth_registration),
+        Row(
+            method="GET",
+            path="/sdk/v1/users/connected_apps",
+            call=users.connected_apps,
+            needs_session=True,
+            own_user="user_id",
+        ),
+        Row(
+            method="POST",
+            path="/sdk/v1/users/connected_apps/{connected_app_id}/revoke",
+            call=users.revoke,
+            needs_session=True,
+            own_user="user_id",
+            hides=frozenset({"user_id"}),
+        ),
     )
 
 

@@ -10,11 +10,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from authmw.consumer.answers import EmailAnswer, PhoneAnswer, UserAnswer, WalletAnswer, user_answer
 from authmw.consumer.users import browser
+from authmw.consumer.users.apps import AppsOfUsers
 from authmw.consumer.users.search import filter_of
 from authmw.errors import Refused
 from authmw.identifiers import canonical_email, valid_external_id
 from authmw.ledger.commits import commit
-from authmw.operations import Call, Core, Product, Response, current_call, operation
+from authmw.operations import Call, Core, Response, current_call, operation
 from authmw.paging import COUNTED, read_cursor, sign_cursor
 from authmw.parameters import Attributes, EmailAddress, Id, Metadata, Name, PhoneNumber, Roles, Text
 from authmw.people.directory import new_email, new_phone, new_user, user_by_part, user_by_reference
@@ -93,7 +94,7 @@ class SearchQuery(msgspec.Struct, kw_only=True):
     operands: Annotated[list[dict[str, Any]], Meta(max_length=20)]
 
 
-class Users(Product):
+class Users(AppsOfUsers):
     """People of a consumer project."""
 
     def __init__(self, core: Core, keys: KeyRing) -> None:

@@ -9,7 +9,9 @@ import attrs
 import msgspec
 from msgspec import Meta
 
+from authmw.crypto import client_secrets as secrets
 from authmw.crypto import tokens
+from authmw.crypto.client_secrets import ClientSecrets
 from authmw.crypto.jwts import InvalidToken
 from authmw.errors import Refused
 from authmw.ledger.commits import commit
@@ -17,7 +19,6 @@ from authmw.operations import Call, Core, Product, current_call, operation
 from authmw.paging import COUNTED, read_cursor, sign_cursor
 from authmw.parameters import JWT, URL, Id, Metadata, Text
 from authmw.people.rules import merged_metadata
-from authmw.platform import secrets
 from authmw.platform.authentication import authenticate_secret
 from authmw.platform.m2m.records import M2MClient
 from authmw.platform.m2m.responses import (
@@ -34,7 +35,6 @@ from authmw.platform.m2m.responses import (
     shown,
 )
 from authmw.platform.m2m.rules import ScopeCheck, checked_client_id, checked_scopes, covers, filter_of, granted_scopes
-from authmw.platform.secrets import ClientSecrets
 from authmw.signin.access_tokens import MACHINE_LIFETIME, sign_access_token, verify_access_token
 from authmw.signin.keys import KeyRing
 from authmw.storage import Delete, Insert, Order, Update

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from authmw.platform.secrets import ClientSecrets
+from authmw.crypto.client_secrets import ClientSecrets
 from authmw.storage import Index, Record, Value, by_field, record
 
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authmw.crypto import client_secrets as secrets
+from authmw.crypto.client_secrets import ClientSecrets
 from authmw.crypto.roots import RootKeys
 from authmw.errors import Refused
-from authmw.platform import secrets
 from authmw.platform.m2m.rules import checked_scopes, covers, granted_scopes
-from authmw.platform.secrets import ClientSecrets
 
 words = st.text(st.sampled_from("abc:*"), min_size=1, max_size=6)
 scopes = st.lists(words, max_size=6)

@@ -1,0 +1,1 @@
+"""Connected apps: the clients that people may let act for them."""

@@ -1,0 +1,1 @@
+"""Being the provider: authorization, tokens, and what they tell."""

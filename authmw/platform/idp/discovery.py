@@ -1,0 +1,60 @@
+"""The document by which clients find the provider (RFC 8414 section 2, OpenID Connect Discovery section 3): one document, complete for both.
+
+Law: it announces what is served and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from authmw.settings import Settings
+
+
+def endpoint(settings: Settings, name: str) -> str:
+    """The address of one of our endpoints, under the mount."""
+    return f"{settings.public_url}{settings.mount}/v1/oauth2/{name}"
+
+
+def authorization_endpoint(settings: Settings) -> str:
+    """Where people are asked: the host's own page, or ours."""
+    path = settings.provider.authorization_path
+    return settings.public_url + (path if path is not None else f"{settings.mount}/oauth/authorize")
+
+
+def provider_metadata(settings: Settings) -> dict[str, Any]:
+    """The document."""
+    base = settings.public_url + settings.mount
+    scopes = {**settings.provider.all_scopes(), **{one.scope: one.description for one in settings.rbac.scopes}}
+    return {
+        "issuer": settings.provider_issuer,
+        "authorization_endpoint": authorization_endpoint(settings),
+        "token_endpoint": endpoint(settings, "token"),
+        "introspection_endpoint": endpoint(settings, "introspect"),
+        "revocation_endpoint": endpoint(settings, "revoke"),
+        "userinfo_endpoint": endpoint(settings, "userinfo"),
+        "jwks_uri": f"{base}/.well-known/jwks.json",
+        "scopes_supported": list(scopes),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "code_challenge_methods_supported": ["S256"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "claims_supported": [
+            "sub",
+            "name",
+            "given_name",
+            "middle_name",
+            "family_name",
+            "email",
+            "email_verified",
+            "phone_number",
+            "phone_number_verified",
+            "auth_time",
+        ],
+        "authorization_response_iss_parameter_supported": True,
+        "service_documentation": f"{base}/errors",
+    }

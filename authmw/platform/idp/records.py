@@ -1,0 +1,32 @@
+"""What is remembered between a person's consent and the token that comes of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from authmw.storage import Record, record
+
+
+@record("authorization_codes", key="digest", expires="expires_at")
+@attrs.frozen(kw_only=True)
+class AuthorizationCode(Record):
+    """A code on its way through a browser. Only its digest is kept; used, it remembers the family that came of it, which a second use ends."""
+
+    digest: str
+    client_id: str
+    subject_id: str
+    subject_epoch: int
+    consent_id: str
+    session_id: str | None = None
+    proved_at: datetime | None = None
+    redirect_uri: str = attrs.field(repr=False)
+    scopes: tuple[str, ...]
+    resources: tuple[str, ...] = ()
+    challenge: str = attrs.field(repr=False)
+    nonce: str | None = attrs.field(default=None, repr=False)
+    key: str | None = None
+    used_grant: str | None = None
+    created_at: datetime
+    expires_at: datetime

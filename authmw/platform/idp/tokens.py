@@ -1,0 +1,343 @@
+"""Tokens: for a code, for a refresh token, and what is asked about or done to one that was given.
+
+Law: a family of tokens is one row, and each of its steps is one conditional write: of two that come at once one wins, and the other reads what the first has left.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+import attrs
+from msgspec import UNSET, Meta
+
+from authmw.crypto import tokens
+from authmw.crypto.jwts import InvalidToken
+from authmw.errors import Refused
+from authmw.ledger.commits import commit
+from authmw.operations import Call, Core, Product, current_call, operation
+from authmw.parameters import JWT, URL, Id, Text
+from authmw.people.apps import ConnectedApp, Grant, LiveGrant, counter_of, live_grant, next_of, refresh_token
+from authmw.platform.connected_apps.templates import claims_of
+from authmw.platform.idp.asking import client_of
+from authmw.platform.idp.claims import claims_by_scope, sign_id_token
+from authmw.platform.idp.records import AuthorizationCode
+from authmw.platform.idp.responses import Done, IntrospectResponse, TokenResponse, UserInfoResponse
+from authmw.platform.idp.rules import audience_of, check_code, check_key, check_refresh, narrowed
+from authmw.signin.access_tokens import ANYONE, AccessToken, live_access_token, sign_access_token, verify_access_token
+from authmw.signin.keys import KeyRing
+from authmw.storage import Insert, Update
+
+ClientId = Annotated[str, Meta(min_length=1, max_length=2048)]
+Secret = Annotated[str, Meta(max_length=512)]
+ScopeList = Annotated[str, Meta(max_length=8192)]
+Opaque = Annotated[str, Meta(max_length=512)]
+ACCESS, REFRESH = "access_token", "refresh_token"
+TOKEN = "/v1/public/{project_id}/oauth2/token"
+
+
+class Tokens(Product):
+    """The tokens of apps. `dpop_key` is the thumbprint of a key that the caller has proved (RFC 9449); over HTTP it is taken from the proof, never from the body."""
+
+    def __init__(self, core: Core, keys: KeyRing) -> None:
+        super().__init__(core)
+        self.keys = keys
+
+    @operation("POST", TOKEN, action="IDPTokenAuthorizationCode", door="oauth", grant="authorization_code")
+    async def exchange_code(
+        self,
+        *,
+        client_id: ClientId,
+        code: Opaque,
+        redirect_uri: URL | None = None,
+        code_verifier: Opaque | None = None,
+        client_secret: Secret | None = None,
+        resource: URL | None = None,
+        dpop_key: Text | None = None,
+        project_id: Id | None = None,
+    ) -> TokenResponse:
+        """Tokens for a code (RFC 6749 section 4.1.3). A code is good once: presented again, all that came of it is revoked.
+
+        Refused: `invalid_client`, `invalid_grant`, `invalid_target`, `invalid_dpop_proof`.
+        """
+        call = current_call()
+        _check_project(call, project_id)
+        app = await client_of(call, client_id, client_secret)
+        digest = tokens.digest(code)
+        kept = await call.storage.get(AuthorizationCode, digest)
+        use = check_code(kept, client_id=app.client_id, redirect_uri=redirect_uri, verifier=code_verifier, now=call.now)
+        assert kept is not None  # the rule refuses what is not there
+        if use == "replayed":
+            await self._end(call, await call.storage.get(Grant, kept.used_grant or ""))
+        key = check_key(kept.key, dpop_key, required=call.settings.provider.require_dpop)
+        audience = audience_of(app, kept.resources, resource)
+        grant = _new_grant(call, app, kept, key)
+        live = await live_grant(call.storage, grant, call.now)
+        if live is None:
+            raise Refused("invalid_grant")
+        spent = attrs.evolve(kept, used_grant=grant.grant_id)
+        await commit(Insert(grant), Update(spent), subject_id=grant.subject_id)
+        return await self._answer(call, live, scopes=grant.scopes, audience=audience, nonce=kept.nonce)
+
+    @operation("POST", TOKEN, action="IDPTokenRefresh", door="oauth", grant="refresh_token")
+    async def refresh(
+        self,
+        *,
+        client_id: ClientId,
+        refresh_token: Opaque,
+        scope: ScopeList | None = None,
+        client_secret: Secret | None = None,
+        resource: URL | None = None,
+        dpop_key: Text | None = None,
+        project_id: Id | None = None,
+    ) -> TokenResponse:
+        """Fresh tokens for a refresh token, which is spent (RFC 6749 section 6). One that was spent before ends the family (RFC 9700 section 4.14.2).
+
+        `scope` may narrow the access token, never widen it. Refused: `invalid_client`, `invalid_grant`, `invalid_scope`, `invalid_target`, `invalid_dpop_proof`.
+        """
+        call = current_call()
+        _check_project(call, project_id)
+        app = await client_of(call, client_id, client_secret)
+        grant = await _family(call, refresh_token)
+        counter = counter_of(call.core.roots, grant, refresh_token) if grant is not None else None
+        live = await live_grant(call.storage, grant, call.now)
+        if live is None or counter is None or live.grant.client_id != app.client_id:
+            raise Refused("invalid_grant")
+        provider = call.settings.provider
+        worth = check_refresh(live.grant, counter, call.now, timedelta(seconds=provider.refresh_grace_seconds))
+        if worth == "reused":
+            await self._end(call, live.grant)
+        check_key(live.grant.key, dpop_key, required=provider.require_dpop)
+        scopes = narrowed(live.grant.scopes, scope)
+        audience = audience_of(app, live.grant.resources, resource)
+        if worth == "current":
+            fresh = attrs.evolve(
+                next_of(live.grant, call.now, timedelta(days=provider.refresh_days)),
+                key_version=call.core.roots.newest,
+            )
+            await commit(Update(fresh), subject_id=fresh.subject_id)
+            live = attrs.evolve(live, grant=fresh)
+        return await self._answer(call, live, scopes=scopes, audience=audience, nonce=None)
+
+    @operation("POST", "/v1/public/{project_id}/oauth2/introspect", action="IDPIntrospectToken", door="oauth")
+    async def introspect_token_network(
+        self,
+        *,
+        token: JWT,
+        client_id: ClientId,
+        client_secret: Secret | None = None,
+        token_type_hint: Text | None = None,  # noqa: ARG002 -- the token itself says what it is
+        project_id: Id | None = None,
+    ) -> IntrospectResponse:
+        """Whether a token of this app is good now, and what it says (RFC 7662). Of any other token it is said only that it is not active. Refused: `invalid_client`."""
+        call = current_call()
+        _check_project(call, project_id)
+        app = await client_of(call, client_id, client_secret)
+        if token.startswith("grant-"):
+            return await _introspected_refresh(call, app, token)
+        found = await self._live(call, token)
+        if found is None or found[0].client_id != app.client_id:
+            return IntrospectResponse(active=False)
+        said = found[0]
+        return IntrospectResponse(
+            active=True,
+            sub=said.subject_id,
+            scope=" ".join(said.scopes),
+            aud=list(said.audience),
+            exp=int(said.expires_at.timestamp()),
+            iat=int(said.issued_at.timestamp()),
+            nbf=int(said.issued_at.timestamp()),
+            iss=said.issuer,
+            token_type=ACCESS,
+            client_id=said.client_id,
+            cnf={"jkt": said.key} if said.key else UNSET,
+            claims=said.custom_claims,
+        )
+
+    @operation("POST", "/v1/public/{project_id}/oauth2/revoke", action="IDPRevokeToken", door="oauth")
+    async def revoke_token(
+        self,
+        *,
+        token: JWT,
+        client_id: ClientId,
+        client_secret: Secret | None = None,
+        token_type_hint: Text | None = None,  # noqa: ARG002 -- the token itself says what it is
+        project_id: Id | None = None,
+    ) -> Done:
+        """End the family that a token of this app belongs to, whichever of its tokens it is (RFC 7009). One that is not good is no error.
+
+        Refused: `invalid_client`; `unsupported_token_type` for a machine's token.
+        """
+        call = current_call()
+        _check_project(call, project_id)
+        app = await client_of(call, client_id, client_secret)
+        grant = await self._named(call, token)
+        if grant is not None and grant.client_id == app.client_id and grant.revoked_at is None:
+            await commit(Update(attrs.evolve(grant, revoked_at=call.now)), subject_id=grant.subject_id)
+        return Done()
+
+    @operation("POST", "/v1/public/{project_id}/oauth2/userinfo", action="IDPUserInfo", door="oauth")
+    async def userinfo(
+        self, *, access_token: JWT, dpop_key: Text | None = None, project_id: Id | None = None
+    ) -> UserInfoResponse:
+        """What a token with the scope `openid` lets its bearer know of the person. Refused: `invalid_token`, `insufficient_scope`.
+
+        A token for a resource or an audience of the app's own is good there and not here (RFC 9068 section 5).
+        """
+        call = current_call()
+        _check_project(call, project_id)
+        try:
+            said, live = await live_access_token(call.settings, self.keys, call.storage, access_token, now=call.now)
+        except InvalidToken:
+            raise Refused("invalid_token") from None
+        if said.key != dpop_key:
+            raise Refused("invalid_token")
+        if "openid" not in said.scopes:
+            raise Refused("insufficient_scope")
+        return UserInfoResponse(sub=said.subject_id, claims=claims_by_scope(said.scopes, live.subject))
+
+    async def introspect_access_token_local(self, *, access_token: JWT) -> AccessToken:
+        """What an access token for this project says, by its signature alone: whether it was revoked since only `introspect_token_network` knows.
+
+        Refused: `invalid_token`.
+        """
+        core = self.core
+        try:
+            return await verify_access_token(
+                core.settings, self.keys, access_token, now=core.clock.now(), speaker="access"
+            )
+        except InvalidToken:
+            raise Refused("invalid_token") from None
+
+    async def _answer(
+        self, call: Call, live: LiveGrant, *, scopes: tuple[str, ...], audience: tuple[str, ...], nonce: str | None
+    ) -> TokenResponse:
+        """The tokens of a family as it stands after the commit."""
+        grant, app = live.grant, live.app
+        more: dict[str, Any] = {"gid": grant.grant_id}
+        if grant.session_id is not None:
+            more["sid"] = grant.session_id
+        if grant.proved_at is not None:
+            more["auth_time"] = int(grant.proved_at.timestamp())
+        if grant.key is not None:
+            more["cnf"] = {"jkt": grant.key}
+        life = timedelta(minutes=app.access_token_expiry_minutes)
+        access = await sign_access_token(
+            call.settings,
+            self.keys,
+            speaker="access",
+            subject_id=grant.subject_id,
+            client_id=app.client_id,
+            scopes=scopes,
+            audience=audience,
+            now=call.now,
+            lifetime=life,
+            more=more,
+            custom_claims=claims_of(app.access_token_template_content, live.subject),
+        )
+        answer = TokenResponse(
+            access_token=access,
+            token_type="DPoP" if grant.key else "bearer",
+            expires_in=int(life.total_seconds()),
+            scope=" ".join(scopes),
+        )
+        if grant.offline:
+            answer.refresh_token = refresh_token(call.core.roots, grant)
+        if "openid" in scopes:
+            answer.id_token = await sign_id_token(
+                call.settings,
+                self.keys,
+                app=app,
+                grant=grant,
+                subject=live.subject,
+                access_token=access,
+                nonce=nonce,
+                now=call.now,
+            )
+        return answer
+
+    async def _end(self, call: Call, grant: Grant | None) -> None:
+        """Revoke a family because something of it was used twice, then refuse: whoever of the two is honest must ask the person again."""
+        refusal = Refused("invalid_grant")
+        if grant is None or grant.revoked_at is not None:
+            raise refusal
+        ended = attrs.evolve(grant, revoked_at=call.now)
+        await commit(Update(ended), subject_id=grant.subject_id, refusal=refusal)
+
+    async def _live(self, call: Call, token: str) -> tuple[AccessToken, LiveGrant] | None:
+        """A person's access token that is good now, whichever audience it is for."""
+        try:
+            return await live_access_token(call.settings, self.keys, call.storage, token, now=call.now, audience=ANYONE)
+        except InvalidToken:
+            return None
+
+    async def _named(self, call: Call, token: str) -> Grant | None:
+        """The family that a token belongs to, if we gave it."""
+        if token.startswith("grant-"):
+            grant = await _family(call, token)
+            ours = grant is not None and counter_of(call.core.roots, grant, token) is not None
+            return grant if ours else None
+        try:
+            await verify_access_token(call.settings, self.keys, token, now=call.now, audience=ANYONE, speaker="machine")
+        except InvalidToken:
+            pass
+        else:
+            raise Refused("unsupported_token_type")
+        found = await self._live(call, token)
+        return found[1].grant if found else None
+
+
+def _check_project(call: Call, project_id: str | None) -> None:
+    if project_id not in (None, call.settings.project_id):
+        raise Refused("project_not_found")
+
+
+async def _family(call: Call, token: str) -> Grant | None:
+    grant_id = token.partition(".")[0]
+    return await call.storage.get(Grant, grant_id) if grant_id else None
+
+
+def _new_grant(call: Call, app: ConnectedApp, code: AuthorizationCode, key: str | None) -> Grant:
+    """The family that comes of a code: without `offline_access` it ends with its one access token."""
+    offline = "offline_access" in code.scopes
+    life = timedelta(days=call.settings.provider.refresh_days) if offline else None
+    return Grant(
+        grant_id=tokens.new_id("grant", call.settings.environment),
+        subject_id=code.subject_id,
+        subject_epoch=code.subject_epoch,
+        client_id=code.client_id,
+        consent_id=code.consent_id,
+        scopes=code.scopes,
+        resources=code.resources,
+        session_id=code.session_id,
+        proved_at=code.proved_at,
+        key=key,
+        offline=offline,
+        random=tokens.random_bytes(32),
+        key_version=call.core.roots.newest,
+        rotated_at=call.now,
+        created_at=call.now,
+        expires_at=call.now + (life or timedelta(minutes=app.access_token_expiry_minutes)),
+    )
+
+
+async def _introspected_refresh(call: Call, app: ConnectedApp, token: str) -> IntrospectResponse:
+    """A refresh token is active while it is today's and its family holds."""
+    live = await live_grant(call.storage, await _family(call, token), call.now)
+    if live is None or live.grant.client_id != app.client_id:
+        return IntrospectResponse(active=False)
+    grant = live.grant
+    if not grant.offline or counter_of(call.core.roots, grant, token) != grant.counter:
+        return IntrospectResponse(active=False)
+    return IntrospectResponse(
+        active=True,
+        sub=grant.subject_id,
+        scope=" ".join(grant.scopes),
+        aud=list(grant.resources) or [call.settings.project_id],
+        exp=int(grant.expires_at.timestamp()),
+        iat=int(grant.rotated_at.timestamp()),
+        nbf=int(grant.rotated_at.timestamp()),
+        iss=call.settings.provider_issuer,
+        token_type=REFRESH,
+        client_id=grant.client_id,
+    )
