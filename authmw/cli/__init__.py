@@ -70,10 +70,27 @@ def rotate(database: Path) -> None:
 
 @main.command()
 @DATABASE
-def worker(database: Path) -> None:
-    """Send what is due and drop what is over, once."""
+@click.option("--once", is_flag=True, help="One round instead of a loop.")
+def worker(database: Path, *, once: bool) -> None:
+    """Send what is due, clear up behind deletions and drop what is over, until SIGTERM or Ctrl-C; a round that has begun is finished."""
+    import signal
+    import threading
+
     from authmw.cli.dev import dev_auth
 
+    stopped = threading.Event()
+
+    def stop(number: int, frame: object) -> None:
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     auth = dev_auth(database, "http://localhost:8000")
-    click.echo(f"{auth.run(auth.work())} messages were taken.")
+    click.echo("The worker runs.")
+    while True:
+        done = auth.run(auth.work())
+        # Where there was something there may be more; else it is worth a look every second.
+        if once or stopped.wait(0 if done else 1):
+            break
     auth.close()
+    click.echo("The worker has stopped.")
