@@ -191,6 +191,8 @@ class Settings:
     reveal_unknown: bool = False
     browser_sending: bool = True
     sign_in_path: str = "/login"
+    step_up_path: str | None = None
+    """Where a navigation is led that a second or fresher factor keeps out; without one it gets the error."""
     impersonation: bool = False
     csrf_for_host: bool = False
     debug: bool = False

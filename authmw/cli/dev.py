@@ -34,6 +34,7 @@ def dev_auth(database: Path, url: str, inbox: Inbox | None = None) -> Auth:
             name="authmw demo",
             public_url=url,
             claim_roots=True,
+            step_up_path="/second",
             cookies=Cookies(secure=False),
             cors_origins=("http://localhost:3000", url, url.replace("//localhost", "//127.0.0.1")),
             redirect_urls=(

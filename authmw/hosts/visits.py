@@ -90,12 +90,18 @@ class Visitor:
         return Caller(ip_address=address, user_agent=",".join(headers.get("user-agent", ()))[:1024])
 
     def refusal(self, refused: Refused, method: str, path: str, headers: Mapping[str, Sequence[str]]) -> Response:
-        """The answer to a guard's refusal: a navigation goes to sign-in and comes back, a call gets the error."""
-        accepts = ",".join(headers.get("accept", ()))
-        if method == "GET" and "text/html" in accepts and refused.error_type == "user_unauthenticated":
+        """The answer to a guard's refusal: a navigation goes to sign-in, or to prove one factor more, and comes back; a call gets the error."""
+        settings = self._auth.settings
+        ways = {
+            "user_unauthenticated": settings.sign_in_path,
+            "insufficient_factors": settings.step_up_path,
+            "stale_factors": settings.step_up_path,
+        }
+        way = ways.get(refused.error_type)
+        if method == "GET" and "text/html" in ",".join(headers.get("accept", ())) and way is not None:
             # Two slashes (or a backslash) at its start would make the way back lead to another site.
             back = "/" + path.lstrip("/\\")
-            return redirect_answer(f"{self._auth.settings.sign_in_path}?next={quote(back, safe='/')}")
+            return redirect_answer(f"{way}?next={quote(back, safe='/')}")
         return error_answer(self._auth.settings, refused)
 
 

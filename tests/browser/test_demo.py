@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyotp
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
@@ -85,3 +86,53 @@ def test_the_keyboard_alone_is_enough(url: str, page: Page) -> None:
     page.keyboard.type("ada@example.org")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Look into your inbox").wait_for()
+
+
+def signed_in(url: str, page: Page, following: str = "/account") -> None:
+    """Sign in by a link, as far as the link goes."""
+    page.goto(f"{url}/login?next={following}")
+    page.get_by_label("E-mail address").fill("ada@example.org")
+    page.get_by_role("button", name="Send me a link").click()
+    page.get_by_role("link", name="Open the inbox").click()
+    page.get_by_role("link", name="Follow the link").first.click()
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_an_authenticator_app_is_added_asked_for_and_recovered(
+    url: str, page: Page, request: pytest.FixtureRequest
+) -> None:
+    signed_in(url, page)
+    page.get_by_role("button", name="Add an app").click()
+    check(page, request)
+    secret = page.locator("p > code").inner_text()
+    recovery = page.locator(".codes code").first.inner_text()
+    page.get_by_label("The code that the app shows now").fill(pyotp.TOTP(secret).now())
+    page.get_by_role("button", name="Turn it on").click()
+    check(page, request)
+    assert page.get_by_text("Authenticator app", exact=True).is_visible()
+    page.get_by_role("button", name="Sign out").click()
+    signed_in(url, page)
+    page.get_by_role("heading", name="One more step").wait_for()
+    check(page, request)
+    page.get_by_label("Code").fill(recovery)
+    page.get_by_role("button", name="Go on").click()
+    assert page.url == f"{url}/account"
+    page.get_by_role("button", name="Remove Authenticator app").click()
+    assert page.url == f"{url}/login"
+
+
+def test_a_phone_number_is_added_by_the_code_that_was_texted(
+    url: str, page: Page, request: pytest.FixtureRequest
+) -> None:
+    signed_in(url, page)
+    page.get_by_label("A phone number, with country code").fill("+1 415 555 2671")
+    page.get_by_role("button", name="Add the number").click()
+    check(page, request)
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="inbox (new tab)").click()
+    code = opened.value.locator(".code").first.inner_text().replace(" ", "")
+    opened.value.close()
+    page.get_by_label("Code").fill(code)
+    page.get_by_role("button", name="Add the number").click()
+    assert page.get_by_text("+14155552671").is_visible()
+    check(page, request)

@@ -1,0 +1,75 @@
+"""What every page of the demo shares: headers, templates, forms that come from its own pages only."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from authmw import drive
+from authmw.auth import Auth
+from authmw.errors import Refused
+from authmw.http.bodies import parse_form
+
+T = TypeVar("T")
+MINUTES = 60 * 24
+"""How long the demo's sessions live."""
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+}
+
+
+class Views:
+    """The views of one `Auth`."""
+
+    def __init__(self, auth: Auth) -> None:
+        self.auth = auth
+
+    async def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run an operation where storage wants it."""
+        return await drive.operate(self.auth.storage.io, work)
+
+    async def form(self, request: Request) -> dict[str, str]:
+        """The fields of a form that came from one of our own pages."""
+        self.check_origin(request)
+        return parse_form(await request.body(), request.headers.get("content-type"))
+
+    def check_origin(self, request: Request) -> None:
+        """Refused unless the request comes from a page of this app (CSR-01)."""
+        here = f"{request.url.scheme}://{request.headers.get('host', '')}"
+        ours = request.headers.get("origin") in {self.auth.settings.origin, here}
+        if not ours or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            raise Refused("cross_site_request")
+
+
+def page(name: str, status: int = 200, **values: Any) -> Response:
+    """A page of the demo."""
+    text = _templates().get_template(name).render({"error": "", "email": "", **values})
+    return HTMLResponse(text, status, headers=HEADERS)
+
+
+@functools.cache
+def _templates() -> Any:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("authmw.cli", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+
+
+async def style(request: Request) -> Response:
+    """The style sheet."""
+    return Response(_templates().get_template("demo.css").render(), media_type="text/css", headers=HEADERS)
+
+
+async def favicon(request: Request) -> Response:
+    """The icon."""
+    return Response(_templates().get_template("icon.svg").render(), media_type="image/svg+xml", headers=HEADERS)
