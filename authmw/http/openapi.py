@@ -30,6 +30,16 @@ class ErrorAnswer(msgspec.Struct, kw_only=True):
     error_url: str
 
 
+class OAuthErrorAnswer(msgspec.Struct, kw_only=True):
+    """What a refusal looks like where OAuth clients call (RFC 6749 section 5.2)."""
+
+    status_code: int
+    request_id: str
+    error: str
+    error_description: str
+    error_uri: str
+
+
 def openapi_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
     """The route of the document."""
 
@@ -45,8 +55,9 @@ def document(auth: Auth) -> dict[str, Any]:
     """The whole document."""
     table = [operation for _, operation in auth.table()]
     types = [kind for operation in table for kind in (operation.body, operation.place, operation.answer)]
-    schemas, components = msgspec.json.schema_components([*types, ErrorAnswer], ref_template=_REFERENCE)
-    by_type = dict(zip([*types, ErrorAnswer], schemas, strict=True))
+    types += [ErrorAnswer, OAuthErrorAnswer]
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    by_type = dict(zip(types, schemas, strict=True))
     paths: dict[str, Any] = {}
     for operation in table:
         described = _described(operation, by_type, components)
@@ -124,7 +135,8 @@ def _parameter(
 
 
 def _responses(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
-    error = {"application/json": {"schema": schemas[ErrorAnswer]}}
+    shape = OAuthErrorAnswer if operation.door == "oauth" else ErrorAnswer
+    error = {"application/json": {"schema": schemas[shape]}}
     statuses = sorted({row.status for row in ERROR_TYPES.values()})
     return {
         "200": {"description": "Done.", "content": {"application/json": {"schema": schemas[operation.answer]}}},
