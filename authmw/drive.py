@@ -18,7 +18,7 @@ import anyio
 import anyio.to_thread
 import attrs
 
-from authmw.errors import StorageError
+from authmw.errors import AuthError, StorageError
 
 T = TypeVar("T")
 IO: TypeAlias = Literal["instant", "blocking", "async"]
@@ -197,6 +197,66 @@ async def using(io: IO, call: Callable[..., Coroutine[Any, Any, T]], *args: Any,
     if io == "async" and not on_loop():
         return home.run(call(*args, **kwargs))
     return await call(*args, **kwargs)
+
+
+class Crowded(AuthError):
+    """More heavy work waits than the machine should take; nothing of it was done."""
+
+
+class Heavy:
+    """Work that holds a core (password hashes, strength of hostile passwords): never on a loop, and never more of it at once than there are cores (PWD-08).
+
+    It runs in as many threads as there are cores. Behind them a few may wait, about a third of a second for one hash each; whoever comes then is refused at once with
+    Crowded. Work is weighed by the memory it takes: one unit is 32 MiB, so that a few large hashes fill the room as many small ones do.
+    """
+
+    UNIT = 32 * 1024
+
+    def __init__(self, cores: int | None = None, waiting: int = 16) -> None:
+        self.cores = cores or _cores()
+        self.room = self.cores * waiting
+        self._forget()
+        in_child(self._forget)
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
+        self._taken = 0
+        self._pool: concurrent.futures.ThreadPoolExecutor | None = None
+
+    async def run(self, work: Callable[..., T], *args: Any, memory_kib: int = 0) -> T:
+        """What `work(*args)` gives; it must be a plain function of its arguments. Raises Crowded at once if there is no room, and what the work raises."""
+        weight = min(self.room, max(1, memory_kib // self.UNIT))
+        submitted = self._submit(weight, work, *args)
+        if on_loop():
+            return await asyncio.wrap_future(submitted)
+        return submitted.result()
+
+    def _submit(self, weight: int, work: Callable[..., T], *args: Any) -> concurrent.futures.Future[T]:
+        with self._lock:
+            if self._taken + weight > self.room:
+                message = "There is no room for more heavy work."
+                raise Crowded(message)
+            if self._pool is None:
+                self._pool = concurrent.futures.ThreadPoolExecutor(self.cores, thread_name_prefix="authmw-heavy")
+            submitted = self._pool.submit(work, *args)
+            self._taken += weight
+        submitted.add_done_callback(lambda _: self._leave(weight))
+        return submitted
+
+    def _leave(self, weight: int) -> None:
+        with self._lock:
+            self._taken -= weight
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) or 1
+    return os.cpu_count() or 1
+
+
+heavy = Heavy()
+"""The heavy work of this process, whichever `Auth` asks for it: the cores are the process's."""
 
 
 async def pause(seconds: float) -> None:

@@ -154,6 +154,29 @@ class TOTPRules:
 
 
 @attrs.frozen(kw_only=True)
+class PasswordRules:
+    """What a password must be.
+
+    `policy` is `zxcvbn` (hard to guess: a score of 3 of 4) or `luds` (`luds_complexity` of the four kinds lower, upper, digit, symbol). Lengths are in code points
+    after NFC: `minimum_length` 8 to 64, `maximum_length` 64 to 1024.
+    """
+
+    policy: Literal["zxcvbn", "luds"] = "zxcvbn"
+    minimum_length: int = 8
+    maximum_length: int = 128
+    luds_complexity: int = 3
+
+    def faults(self) -> Iterator[str]:
+        """What cannot work."""
+        if not 8 <= self.minimum_length <= 64:
+            yield "passwords.minimum_length must be from 8 to 64."
+        if not 64 <= self.maximum_length <= 1024:
+            yield "passwords.maximum_length must be from 64 to 1024."
+        if not 1 <= self.luds_complexity <= 4:
+            yield "passwords.luds_complexity must be from 1 to 4."
+
+
+@attrs.frozen(kw_only=True)
 class Settings:
     """One environment of one project.
 
