@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from authmw.auth import Auth
 from authmw.errors import Misconfigured, Refused
+from authmw.guard.bearer import current_token, require_bearer
 from authmw.guard.decorators import require_fresh, require_mfa, require_permission, require_role, require_session
 from authmw.guard.verified import VerifiedSession, current_session, optional_session
 from authmw.hosts.asgi import AuthMiddleware
 from authmw.permissions import Permission, Policy, Resource, Role, Scope
+from authmw.provider import Provider
+from authmw.provider import Resource as ProtectedResource
 from authmw.redirects import RedirectType, RedirectURL
 from authmw.settings import Cookies, LockRules, PhoneRules, SessionRules, Settings, TOTPRules
 
@@ -21,6 +24,8 @@ __all__ = [
     "Misconfigured",
     "PhoneRules",
     "Permission",
+    "ProtectedResource",
+    "Provider",
     "Policy",
     "RedirectType",
     "RedirectURL",
@@ -33,7 +38,9 @@ __all__ = [
     "TOTPRules",
     "VerifiedSession",
     "current_session",
+    "current_token",
     "optional_session",
+    "require_bearer",
     "require_fresh",
     "require_mfa",
     "require_permission",

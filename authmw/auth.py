@@ -20,6 +20,7 @@ from authmw.consumer.totps.operations import TOTPs
 from authmw.consumer.users.operations import Users
 from authmw.errors import Misconfigured
 from authmw.factors.challenges import Challenge
+from authmw.guard.bearer import BearerGuard
 from authmw.guard.sessions import SessionGuard
 from authmw.ledger.notes import Notes
 from authmw.ledger.outbox import dispatch_due
@@ -34,7 +35,7 @@ from authmw.platform.connected_apps.operations import ConnectedApps
 from authmw.platform.debug.operations import Debug
 from authmw.platform.events.operations import Events
 from authmw.platform.idp.operations import IDP
-from authmw.platform.idp.records import AuthorizationCode
+from authmw.platform.idp.records import AuthorizationCode, PushedRequest
 from authmw.platform.m2m.operations import M2M
 from authmw.platform.m2m.records import M2MClient
 from authmw.platform.project.operations import Project
@@ -66,6 +67,7 @@ KINDS: tuple[type[Record], ...] = (
     Consent,
     Grant,
     AuthorizationCode,
+    PushedRequest,
 )
 """Every kind of record that an `Auth` stores."""
 
@@ -131,6 +133,7 @@ class Auth:
         self.project = Project(self.core)
         self.connected_app = ConnectedApps(self.core)
         self.idp = IDP(self.core, self.keys, user_answer)
+        self.bearer = BearerGuard(self.core, self.keys)
         self.guard = SessionGuard(self.core, self.keys)
         if storage.io != "async":
             drive.step(storage.prepare(KINDS))

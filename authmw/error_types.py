@@ -263,6 +263,10 @@ ERROR_TYPES = _table(
     ("unsupported_response_type", 400, "The response type is not supported; use code."),
     ("unsupported_token_type", 400, "Tokens of this type cannot be revoked; they end by themselves."),
     ("invalid_dpop_proof", 400, "The DPoP proof is missing, not valid, was used, or is not of this token's key."),
+    ("dynamic_client_registration_not_enabled", 400, "This project does not let apps register by themselves."),
+    ("invalid_redirect_uri", 400, "A redirect URI is not one that an app of this kind can have."),
+    ("invalid_client_metadata", 400, "The client's metadata ask for what is not supported."),
+    ("invalid_request_uri", 400, "The request is not known, is another client's, or was pushed too long ago."),
     ("access_denied", 403, "The person did not grant access."),
     # RBAC
     ("consumer_session_authorization_error", 403, "The session's roles do not permit this."),

@@ -34,6 +34,7 @@ class Refused(AuthError):
         self.retry_after = retry_after
         self.request_id = ""
         self.limit = ""
+        self.challenge = ""
 
 
 class Misconfigured(AuthError):

@@ -99,6 +99,9 @@ class Visit:
     describe: Callable[[], Caller] | None = attrs.field(default=None, repr=False)
     """Says who calls from a host's own view; asked only when an operation is called there."""
 
+    presented: Callable[[], object] | None = attrs.field(default=None, repr=False)
+    """Says what a request to a host's own view presents; asked only by the guard of access tokens."""
+
     def who(self) -> Caller:
         """Who calls."""
         if self.describe is not None and self.caller is PROJECT:

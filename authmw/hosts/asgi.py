@@ -80,7 +80,10 @@ class AuthMiddleware:
             await self._auth.start()
             found = await self._visitor.awaited(cookies)
         scope["authmw.session"] = found.seen.session
-        here = Visit(describe=lambda: self._visitor.caller(_peer(scope), _headers(scope)))
+        here = Visit(
+            describe=lambda: self._visitor.caller(_peer(scope), _headers(scope)),
+            presented=lambda: self._visitor.presented(scope.get("method", ""), scope["path"], _headers(scope)),
+        )
         seen_token = seen.set(found.seen)
         visit_token = visit.set(here)
         outgoing = found

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from authmw.auth import Auth
 from authmw.errors import Refused
+from authmw.guard.bearer import Presented
 from authmw.guard.origins import SAFE_METHODS, from_this_site
 from authmw.guard.sessions import Found
 from authmw.http.addresses import client_ip
@@ -88,6 +89,10 @@ class Visitor:
         """The host's own code, on behalf of this visitor: where its operations come from."""
         address = client_ip(peer, tuple(headers.get("x-forwarded-for", ())), self._auth.settings.trusted_proxies)
         return Caller(ip_address=address, user_agent=",".join(headers.get("user-agent", ()))[:1024])
+
+    def presented(self, method: str, path: str, headers: Mapping[str, Sequence[str]]) -> Presented:
+        """What a request to a view of the host presents, for the guard of access tokens."""
+        return Presented(method=method, path=path, headers=headers, guard=self._auth.bearer)
 
     def refusal(self, refused: Refused, method: str, path: str, headers: Mapping[str, Sequence[str]]) -> Response:
         """The answer to a guard's refusal: a navigation goes to sign-in, or to prove one factor more, and comes back; a call gets the error."""

@@ -62,7 +62,10 @@ class AuthMiddleware:
         if found is None:
             found = self._visitor.waited(cookies)
         environ["authmw.session"] = found.seen.session
-        here = Visit(describe=lambda: self._visitor.caller(environ.get("REMOTE_ADDR"), _headers(environ)))
+        here = Visit(
+            describe=lambda: self._visitor.caller(environ.get("REMOTE_ADDR"), _headers(environ)),
+            presented=lambda: self._visitor.presented(environ["REQUEST_METHOD"], _path(environ), _headers(environ)),
+        )
         seen.set(found.seen)
         visit.set(here)
         outgoing = found
@@ -81,8 +84,7 @@ class AuthMiddleware:
             # Begun but not sent, the headers may be replaced, which must be told (PEP 3333, start_response and exc_info).
             rest = (sys.exc_info(),) if begun else ()
             query = environ.get("QUERY_STRING", "")
-            raw: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "/")
-            path = raw.encode("latin-1").decode("utf-8", "replace") + (f"?{query}" if query else "")
+            path = _path(environ) + (f"?{query}" if query else "")
             answer = self._visitor.refusal(refused, environ["REQUEST_METHOD"], path, _headers(environ))
             return list(_start(answer, environ, start_with_cookies, *rest))
 
@@ -139,6 +141,12 @@ class _Body:
 
 def _unsent(data: bytes) -> None:
     """Takes the text of a framework's error page that a refusal stands in for."""
+
+
+def _path(environ: Environ) -> str:
+    """The whole path of a request, as the visitor asked for it."""
+    raw: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "/")
+    return raw.encode("latin-1").decode("utf-8", "replace")
 
 
 def _forget() -> None:

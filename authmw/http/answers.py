@@ -32,7 +32,9 @@ def error_answer(settings: Settings, refused: Refused) -> Response:
     answer = json_answer(body, refused.status)
     if refused.retry_after is not None:
         answer.headers["retry-after"] = str(max(1, int(refused.retry_after + 0.999)))
-    if refused.status == 401:
+    if refused.challenge:
+        answer.headers["www-authenticate"] = refused.challenge
+    elif refused.status == 401:
         # A Basic challenge makes a browser open its own password dialog, so only what wants Basic credentials says it.
         scheme = "Basic" if refused.error_type in _BASIC else "Session"
         answer.headers["www-authenticate"] = f'{scheme} realm="authmw"'

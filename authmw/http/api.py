@@ -15,6 +15,7 @@ from authmw.http.addresses import client_ip
 from authmw.http.answers import error_answer
 from authmw.http.backend import backend_routes
 from authmw.http.browser import browser_routes, cors, preflight
+from authmw.http.consent import consent_routes
 from authmw.http.oauth import discovery_routes, oauth_routes, userinfo_routes
 from authmw.http.openapi import openapi_routes
 from authmw.http.pages import page_routes
@@ -47,6 +48,8 @@ class Api:
         for routes in (oauth_routes, userinfo_routes, discovery_routes):
             for method, path, target in routes(auth):
                 self._table.add(method, path, Entry("backend", target))
+        for method, path, target in consent_routes(auth):
+            self._table.add(method, path, Entry("browser", target))
         for method, path, target in openapi_routes(auth):
             self._table.add(method, path, Entry("backend", target))
         for method, path, target in page_routes(auth):
@@ -55,7 +58,7 @@ class Api:
         roots = ("/v1/", "/sdk/v1/", "/.well-known/", "/openapi.json") if auth.settings.claim_roots else ()
         # Clients of an issuer with a path look for its documents at the root, whatever else of the root is the host's.
         documents = ("oauth-authorization-server", "openid-configuration")
-        exact = tuple(f"/.well-known/{name}{self._mount}" for name in documents)
+        exact = (*(f"/.well-known/{name}{self._mount}" for name in documents), "/.well-known/oauth-protected-resource/")
         self.prefixes: tuple[str, ...] = (f"{self._mount}/", *roots, *exact)
 
     def claims(self, path: str) -> str | None:

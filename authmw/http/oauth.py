@@ -16,18 +16,23 @@ from starlette.responses import Response
 
 from authmw.auth import Auth
 from authmw.crypto import tokens
+from authmw.crypto.dpop import check_proof
+from authmw.crypto.jwts import InvalidToken
 from authmw.errors import Refused
+from authmw.guard.bearer import metadata_url, remember_proof
 from authmw.http.answers import json_answer
 from authmw.http.backend import basic, check_credentials
 from authmw.http.bodies import parse_form, parse_object
 from authmw.http.requests import Request
+from authmw.limits import LimitReached
 from authmw.operations import Answer, Operation, Product, known
-from authmw.platform.idp.discovery import provider_metadata
+from authmw.platform.idp.discovery import provider_metadata, resource_metadata
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
 
 ALIASES = {
-    f"/v1/public/{{project_id}}/oauth2/{name}": f"/v1/oauth2/{name}" for name in ("token", "introspect", "revoke")
+    f"/v1/public/{{project_id}}/oauth2/{name}": f"/v1/oauth2/{name}"
+    for name in ("token", "introspect", "revoke", "register", "par")
 }
 """The addresses that discovery documents name, for the operations that the vendor's clients reach under the project's id."""
 
@@ -78,6 +83,16 @@ def discovery_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
     async def keys(request: Request, parameters: dict[str, str]) -> Response:
         return json_answer({"keys": await auth.keys.published()})
 
+    def resource(document: dict[str, Any]) -> Target:
+        async def answer(request: Request, parameters: dict[str, str]) -> Response:
+            return json_answer(document)
+
+        return answer
+
+    for one in auth.settings.provider.resources:
+        where = metadata_url(auth.settings, one.url)
+        if where is not None:
+            yield "GET", where[len(auth.settings.origin) :], resource(resource_metadata(auth.settings, one))
     for name in ("oauth-authorization-server", "openid-configuration"):
         for path in dict.fromkeys((f"/.well-known/{name}", f"/.well-known/{name}{auth.settings.mount}")):
             yield "GET", path, metadata
@@ -90,9 +105,12 @@ def userinfo_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
         try:
             scheme, _, token = (request.header("authorization") or "").partition(" ")
-            if scheme.lower() != "bearer" or not token:
+            if scheme.lower() not in {"bearer", "dpop"} or not token:
                 raise Refused("invalid_token")
-            result = await auth.idp.userinfo(access_token=token)
+            key = await _proved_key(auth, request, token)
+            if (scheme.lower() == "dpop") != (key is not None):
+                raise Refused("invalid_token")
+            result = await auth.idp.userinfo(access_token=token, dpop_key=key)
         except Refused as refused:
             shown = oauth_error(auth, refused)
             code = _CODES.get(refused.error_type, refused.error_type)
@@ -110,6 +128,9 @@ def _target(auth: Auth, grants: dict[str, tuple[Product, Operation]]) -> Target:
             values = dict(asked_of(auth, request).values)
             values.pop("dpop_key", None)  # a key is proved, never named
             product, operation = _granted(grants, values)
+            key = await _proved_key(auth, request)
+            if key is not None and "dpop_key" in operation.signature.parameters:
+                values["dpop_key"] = key
             places: dict[str, object] = {name: parameters.get(name) for name in operation.places}
             with known(operation, product):
                 arguments = operation.arguments(values, operation.body)
@@ -119,6 +140,23 @@ def _target(auth: Auth, grants: dict[str, tuple[Product, Operation]]) -> Target:
         return json_answer(flat(result), result.status_code)
 
     return answer
+
+
+async def _proved_key(auth: Auth, request: Request, access_token: str | None = None) -> str | None:
+    """The thumbprint of the key that a request proves, None if it brings no proof. Refused `invalid_dpop_proof`."""
+    proofs = request.headers.get("dpop", ())
+    if not proofs:
+        return None
+    settings, now = auth.settings, auth.core.clock.now()
+    urls = (settings.public_url + request.path, settings.public_url + settings.mount + request.path)
+    try:
+        if len(proofs) != 1:
+            raise Refused("invalid_dpop_proof")
+        proof = check_proof(proofs[0], method=request.method, urls=urls, now=now, access_token=access_token)
+        await remember_proof(auth.core, proof.thumbprint, proof.proof_id)
+    except (InvalidToken, LimitReached):
+        raise Refused("invalid_dpop_proof") from None
+    return proof.thumbprint
 
 
 def flat(result: Answer) -> dict[str, Any]:

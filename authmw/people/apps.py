@@ -51,6 +51,10 @@ class ConnectedApp(Record):
     created_at: datetime
     expires_at: datetime | None = None
 
+    def stands(self, now: datetime) -> bool:
+        """Whether it may be used: not switched off, and not one that a stranger registered and nobody used in time."""
+        return self.status == "active" and (self.expires_at is None or now < self.expires_at)
+
     @property
     def public(self) -> bool:
         """Whether it can keep no secret: an app on somebody's device."""
@@ -158,7 +162,7 @@ async def live_grant(storage: Storage, grant: Grant | None, now: datetime) -> Li
     app = await storage.get(ConnectedApp, grant.client_id)
     consent = await storage.get(Consent, consent_key(grant.subject_id, grant.client_id))
     subject = await storage.get(User, grant.subject_id)
-    if app is None or app.status != "active" or consent is None or consent.consent_id != grant.consent_id:
+    if app is None or not app.stands(now) or consent is None or consent.consent_id != grant.consent_id:
         return None
     if subject is None or subject.session_epoch != grant.subject_epoch:
         return None

@@ -55,6 +55,6 @@ async def client_of(call: Call, client_id: str, secret: str | None) -> Connected
             raise Refused("invalid_client")
     else:
         await authenticate_secret(call, client_id, app.secrets if app else None, secret or "")
-    if app is None or app.status != "active":
+    if app is None or not app.stands(call.now):
         raise Refused("invalid_client")
     return app

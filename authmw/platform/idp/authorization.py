@@ -76,7 +76,7 @@ class OAuth(Product):
         `connected_app_supplied_redirect_url_not_found_in_client`, `unsupported_response_type`, `oauth_invalid_scope_requested`, `no_oauth_authorize_user_selector`.
         """
         call = current_call()
-        app = check_request(await call.storage.get(ConnectedApp, client_id), redirect_uri, response_type)
+        app = check_request(await call.storage.get(ConnectedApp, client_id), redirect_uri, response_type, call.now)
         person = await person_of(call, self.keys, user_id=user_id, session_token=session_token, session_jwt=session_jwt)
         asked = asked_scopes(call.settings, scopes)
         consent = await call.storage.get(Consent, consent_key(person.subject.id, app.client_id))
@@ -117,7 +117,7 @@ class OAuth(Product):
         `pkce_required_for_idp_authorization_flow`, `invalid_pkce_code_challenge`, `invalid_target`.
         """
         call = current_call()
-        app = check_request(await call.storage.get(ConnectedApp, client_id), redirect_uri, response_type)
+        app = check_request(await call.storage.get(ConnectedApp, client_id), redirect_uri, response_type, call.now)
         person = await person_of(call, self.keys, user_id=user_id, session_token=session_token, session_jwt=session_jwt)
         challenge = checked_challenge(code_challenge)
         targets = checked_resources(call.settings, resources or ())

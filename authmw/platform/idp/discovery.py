@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from authmw.crypto.dpop import ALGORITHMS
+from authmw.provider import Resource
 from authmw.settings import Settings
 
 
@@ -25,7 +27,7 @@ def provider_metadata(settings: Settings) -> dict[str, Any]:
     """The document."""
     base = settings.public_url + settings.mount
     scopes = {**settings.provider.all_scopes(), **{one.scope: one.description for one in settings.rbac.scopes}}
-    return {
+    document: dict[str, Any] = {
         "issuer": settings.provider_issuer,
         "authorization_endpoint": authorization_endpoint(settings),
         "token_endpoint": endpoint(settings, "token"),
@@ -56,5 +58,27 @@ def provider_metadata(settings: Settings) -> dict[str, Any]:
             "auth_time",
         ],
         "authorization_response_iss_parameter_supported": True,
+        "pushed_authorization_request_endpoint": endpoint(settings, "par"),
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
+        "end_session_endpoint": f"{base}/oauth/logout",
+        "prompt_values_supported": ["none", "login", "consent"],
         "service_documentation": f"{base}/errors",
     }
+    if settings.provider.dynamic_registration:
+        document["registration_endpoint"] = endpoint(settings, "register")
+    return document
+
+
+def resource_metadata(settings: Settings, resource: Resource) -> dict[str, Any]:
+    """The document of one of our resources (RFC 9728 section 2)."""
+    document: dict[str, Any] = {
+        "resource": resource.url,
+        "authorization_servers": [settings.provider_issuer],
+        "scopes_supported": list(resource.scopes),
+        "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
+        "dpop_bound_access_tokens_required": settings.provider.require_dpop,
+    }
+    if resource.name:
+        document["resource_name"] = resource.name
+    return document

@@ -10,6 +10,7 @@ from authmw.operations import Core
 from authmw.people.records import Subject
 from authmw.platform.idp import browser
 from authmw.platform.idp.authorization import OAuth
+from authmw.platform.idp.registration import Registration
 from authmw.platform.idp.tokens import Tokens
 from authmw.rows import Row
 from authmw.signin.keys import KeyRing
@@ -21,6 +22,7 @@ class IDP(Tokens):
     def __init__(self, core: Core, keys: KeyRing, show: Callable[[Subject, datetime], Any]) -> None:
         super().__init__(core, keys)
         self.oauth = OAuth(core, keys, show)
+        self.registration = Registration(core)
 
     def rows(self) -> tuple[Row, ...]:
         """What browsers reach."""

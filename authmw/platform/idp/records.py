@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -29,4 +30,15 @@ class AuthorizationCode(Record):
     key: str | None = None
     used_grant: str | None = None
     created_at: datetime
+    expires_at: datetime
+
+
+@record("pushed_requests", key="digest", expires="expires_at")
+@attrs.frozen(kw_only=True)
+class PushedRequest(Record):
+    """An authorization request that its client pushed ahead of the browser (RFC 9126)."""
+
+    digest: str
+    client_id: str
+    parameters: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
     expires_at: datetime

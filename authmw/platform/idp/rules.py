@@ -29,9 +29,9 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 Use: TypeAlias = Literal["fresh", "replayed"]
 
 
-def check_request(app: ConnectedApp | None, redirect_uri: str, response_type: str) -> ConnectedApp:
+def check_request(app: ConnectedApp | None, redirect_uri: str, response_type: str, now: datetime) -> ConnectedApp:
     """The app that asks. Refused if there is none, or people may not be sent to that URL: such a refusal is shown and never redirected."""
-    if app is None or app.status != "active":
+    if app is None or not app.stands(now):
         raise Refused("connected_app_not_found")
     if not matches(app.redirect_urls, redirect_uri):
         raise Refused("connected_app_supplied_redirect_url_not_found_in_client")
