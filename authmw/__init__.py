@@ -8,6 +8,7 @@ from authmw.guard.bearer import current_token, require_bearer
 from authmw.guard.decorators import require_fresh, require_mfa, require_permission, require_role, require_session
 from authmw.guard.verified import VerifiedSession, current_session, optional_session
 from authmw.hosts.asgi import AuthMiddleware
+from authmw.oauth_providers import OAuthProvider
 from authmw.permissions import Permission, Policy, Resource, Role, Scope
 from authmw.provider import Provider
 from authmw.provider import Resource as ProtectedResource
@@ -22,6 +23,7 @@ __all__ = [
     "Cookies",
     "LockRules",
     "Misconfigured",
+    "OAuthProvider",
     "PhoneRules",
     "Permission",
     "ProtectedResource",

@@ -14,6 +14,7 @@ from authmw.consumer.answers import user_answer
 from authmw.consumer.crypto_wallets.operations import CryptoWallets
 from authmw.consumer.impersonation.operations import Impersonation
 from authmw.consumer.magic_links.operations import MagicLinks
+from authmw.consumer.oauth.operations import OAuth
 from authmw.consumer.otps.operations import OTPs
 from authmw.consumer.sessions.operations import Sessions
 from authmw.consumer.totps.operations import TOTPs
@@ -94,6 +95,8 @@ class Auth:
             raise Misconfigured("Live needs a storage that outlives the process.")
         if settings.live and fetcher is not None and fetcher.local:
             raise Misconfigured("Live takes no fetcher that reaches origins on this machine.")
+        if settings.oauth and fetcher is None:
+            raise Misconfigured("settings.oauth names providers, which are asked through a fetcher; none is given.")
         self.settings = settings
         self.storage = storage
         clock = clock or SystemClock()
@@ -124,6 +127,7 @@ class Auth:
         self.magic_links = MagicLinks(self.core, self.keys)
         self.otps = OTPs(self.core, self.keys)
         self.crypto_wallets = CryptoWallets(self.core, self.keys)
+        self.oauth = OAuth(self.core, self.keys)
         self.impersonation = Impersonation(self.core, self.keys)
         self.rbac = RBAC(self.core)
         self.debug = Debug(self.core)

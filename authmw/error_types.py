@@ -173,6 +173,19 @@ ERROR_TYPES = _table(
     ("recovery_codes_not_listed", 400, "This project shows recovery codes only once, when they are made."),
     # WebAuthn
     # OAuth
+    ("oauth_config_not_found", 404, "This project has not set this OAuth provider up."),
+    ("oauth_invalid_scope_requested", 400, "The scopes are not valid, or this provider takes no additional ones."),
+    ("oauth_invalid_state", 400, "This sign-in was not begun here, or its time is over. Begin again."),
+    ("oauth_state_used", 400, "This sign-in was finished already. Begin again."),
+    ("oauth_state_mismatch", 400, "This sign-in was begun in another browser. Begin again."),
+    ("oauth_invalid_callback_request", 400, "The provider's answer is not one that can be used."),
+    ("oauth_auth_code_error", 400, "The provider did not accept the authorization code."),
+    ("oauth_token_exchange_invalid_client", 400, "The provider does not accept this project's client credentials."),
+    ("oauth_flow_callback_error", 400, "The provider did not say who signed in, or not in a way that counts."),
+    ("unable_to_authorize_oauth_provider", 401, "The provider did not allow the sign-in, or the person called it off."),
+    ("oauth_token_not_found", 404, "The OAuth token is not valid, was used or has expired."),
+    ("oauth_attach_token_not_found", 404, "The OAuth attach token is not valid, was used or has expired."),
+    ("duplicate_oauth_registration", 400, "This provider identity belongs to another user; users are never merged."),
     # Crypto wallets
     ("invalid_crypto_wallet_address", 400, "The wallet address is not valid."),
     ("duplicate_wallet_address", 400, "This wallet belongs to another user."),

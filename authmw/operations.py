@@ -46,8 +46,9 @@ if TYPE_CHECKING:
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
 Source: TypeAlias = Literal["DIRECT", "DASHBOARD", "SCIM"]
 Audience: TypeAlias = Literal["python", "backend", "browser"]
-Door: TypeAlias = Literal["backend", "oauth"]
-"""Which room of `http` answers an operation: the backend API, or the endpoints of OAuth, where clients prove who they are by a protocol of their own."""
+Door: TypeAlias = Literal["backend", "oauth", "navigation"]
+"""Which room of `http` answers an operation: the backend API, the endpoints of OAuth, where clients prove who they are by a protocol of their own, or the addresses that a
+browser is led to."""
 P = ParamSpec("P")
 S = TypeVar("S", bound="Product")
 R = TypeVar("R", bound="Answer")

@@ -14,6 +14,7 @@ from authmw.crypto.roots import RootKeys
 from authmw.crypto.secret import Secret
 from authmw.errors import Misconfigured, Refused
 from authmw.identifiers import canonical_ip
+from authmw.oauth_providers import OAuthProvider
 from authmw.permissions import Policy
 from authmw.provider import Provider
 from authmw.redirects import InvalidRedirectURL, RedirectList, RedirectType, RedirectURL, local_default
@@ -183,6 +184,7 @@ class Settings:
     `project_id` begins with `project-test-` or `project-live-` and so names the environment. `root_keys` are at least 32 bytes each, newest first; in Test they
     default to keys derived from the secret. `managed` names what project records override while the service runs (see `auth.project`); `ip_allow_list` the addresses
     that the backend API may be called from, none admits all. `public_url` is the address that links and cookies are made of; the Host header never is.
+    `oauth` are the providers that people sign in with; their tokens are given to backends, and to browsers only with `oauth_tokens_to_browsers`.
     """
 
     project_id: str
@@ -204,6 +206,8 @@ class Settings:
     locks: LockRules = attrs.field(factory=LockRules)
     rbac: Policy = attrs.field(factory=Policy)
     provider: Provider = attrs.field(factory=Provider)
+    oauth: tuple[OAuthProvider, ...] = ()
+    oauth_tokens_to_browsers: bool = False
     totp: TOTPRules = attrs.field(factory=TOTPRules)
     phones: PhoneRules = attrs.field(factory=PhoneRules)
     mfa: MfaRule = "enrolled"
@@ -291,7 +295,13 @@ class Settings:
             faults.append("cors_origins must be exact origins; neither * nor null can be listed.")
         if self.cookies.domain and self.cookies.vendor is False and not self.cookies.secure:
             faults.append("cookies.domain needs secure cookies.")
-        return [*faults, *self.provider.faults(live=self.live)]
+        return [*faults, *self._wrong_providers(), *self.provider.faults(live=self.live)]
+
+    def _wrong_providers(self) -> list[str]:
+        faults = [fault for provider in self.oauth for fault in provider.faults(live=self.live)]
+        if len({provider.name for provider in self.oauth}) < len(self.oauth):
+            faults.append("oauth names a provider twice.")
+        return faults
 
     def _wrong_addresses(self) -> list[str]:
         try:

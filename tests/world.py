@@ -141,7 +141,8 @@ def _json(content: bytes) -> Any:
 
 
 def make_world(folder: Path, host: str, **settings: Any) -> World:
-    inbox, clock = Mailbox(), FixedClock()
+    inbox, clock = Mailbox(), settings.pop("clock", None) or FixedClock()
+    fetcher = settings.pop("fetcher", None)
     storage = MemoryStorage() if host == "asgi" else SQLiteStorage(folder / "world.sqlite3")
     limiter = MemoryLimiter() if host == "asgi" else SQLiteLimiter(folder / "world.sqlite3")
     chosen: dict[str, Any] = {"claim_roots": True, "cookies": Cookies(secure=False), **settings}
@@ -152,6 +153,7 @@ def make_world(folder: Path, host: str, **settings: Any) -> World:
         email=inbox,
         sms=inbox,
         whatsapp=inbox,
+        fetcher=fetcher,
         clock=clock,
     )
     return World(auth, inbox, clock, host)

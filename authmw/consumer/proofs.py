@@ -30,7 +30,7 @@ async def mailbox_proof(call: Call, challenge: Challenge, factor: Proved, spent:
     email = standing or Email(email_id=challenge.method_id, address=challenge.address, created_at=call.now)
     holder = await user_by_email(call.storage, email.address)
     owned = prove_email(user, email, holder, by_own_session=challenge.session_id is not None)
-    return _proof(call, user, holder, owned, factor, spent)
+    return proof_of(call, user, holder, owned, factor, spent)
 
 
 async def phone_proof(call: Call, challenge: Challenge, factor: Proved, spent: Write, refusal: str) -> Proof:
@@ -41,7 +41,7 @@ async def phone_proof(call: Call, challenge: Challenge, factor: Proved, spent: W
     phone = standing or Phone(phone_id=challenge.method_id, number=challenge.address, created_at=call.now)
     holder = await user_by_phone(call.storage, phone.number)
     owned = prove_phone(user, phone, holder, by_own_session=challenge.session_id is not None)
-    return _proof(call, user, holder, owned, factor, spent)
+    return proof_of(call, user, holder, owned, factor, spent)
 
 
 async def _asking(call: Call, challenge: Challenge, refusal: str) -> User:
@@ -62,7 +62,8 @@ def _check_standing(challenge: Challenge, standing: Email | Phone | None, refusa
         raise Refused(refusal)
 
 
-def _proof(call: Call, user: User, holder: User | None, owned: Owned, factor: Proved, spent: Write) -> Proof:
+def proof_of(call: Call, user: User, holder: User | None, owned: Owned, factor: Proved, spent: Write) -> Proof:
+    """The proof that a proved address makes: notices, the sessions it ends, and what becomes of who else held it."""
     notify_of(call, user, owned.subject)
     writes: list[Write] = [spent]
     _deny_ended(call, user, owned.subject)

@@ -108,7 +108,7 @@ def _described(operation: Operation, schemas: dict[Any, Any], components: dict[s
         "parameters": [_parameter(name, "path", operation.place, schemas, components) for name in operation.places],
         "responses": _responses(operation, schemas),
     }
-    if operation.action in OPEN or operation.door == "oauth":
+    if operation.action in OPEN or operation.door != "backend":
         described["security"] = []
     names = operation.body.__struct_fields__
     if operation.method == "GET":

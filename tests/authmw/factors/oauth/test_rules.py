@@ -1,0 +1,150 @@
+"""What is asked of a provider, and what of its words counts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authmw import Misconfigured, OAuthProvider, Settings
+from authmw.errors import Refused
+from authmw.factors.oauth.rules import authorization_url, granted, is_proof, profile_of, scopes_of
+from authmw.oauth_providers import PROVIDERS
+from tests.world import PROJECT_ID, SECRET
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["email", "primary", "sub", "id", "x"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+def provider(name: str, **more: Any) -> OAuthProvider:
+    return OAuthProvider(name=name, client_id="id", client_secret="secret", **more)
+
+
+def test_the_thirteen_are_there_and_each_has_what_a_flow_needs() -> None:
+    assert len(PROVIDERS) == 13
+    for row in PROVIDERS.values():
+        assert row.authorize_url.startswith("https://")
+        assert bool(row.jwks_url) == bool(row.issuers)
+        assert row.jwks_url or row.userinfo_url
+
+
+@given(
+    st.sampled_from(sorted(PROVIDERS)),
+    st.one_of(st.none(), st.text(max_size=8), st.integers(), st.lists(st.booleans())),
+)
+def test_only_true_makes_an_address_proof_and_only_apple_spells_it_as_text(name: str, flag: Any) -> None:
+    """OAU-06, A145."""
+    proved = is_proof(PROVIDERS[name], {"hd": "example.org"}, "ada@example.org", flag)
+    assert proved is (name == "apple" and flag == "true")
+
+
+@pytest.mark.parametrize(
+    ("said", "email", "proved"),
+    [
+        ({}, "ada@gmail.com", True),
+        ({"hd": "corp.example"}, "ada@corp.example", True),
+        ({"hd": "corp.example"}, "ada@other.example", False),
+        ({}, "ada@corp.example", False),
+        ({}, "ada@gmail.com.evil.example", False),
+    ],
+)
+def test_google_speaks_for_its_own_mailboxes_only(said: dict[str, Any], email: str, proved: bool) -> None:
+    assert is_proof(PROVIDERS["google"], said, email, True) is proved
+
+
+@pytest.mark.parametrize("edov", [True, "1", 1, "true", False, "0", 0, None, "yes"])
+def test_microsoft_speaks_where_the_domains_owner_was_verified(edov: Any) -> None:
+    proved = is_proof(PROVIDERS["microsoft"], {"xms_edov": edov}, "ada@corp.example", True)
+    assert proved is (edov in (True, "1", 1, "true"))
+
+
+@given(st.sampled_from(sorted(PROVIDERS)), st.dictionaries(st.text(max_size=6), JSON), JSON)
+def test_no_profile_makes_another_failure_than_a_refusal(name: str, said: dict[str, Any], emails: Any) -> None:
+    row = PROVIDERS[name]
+    try:
+        profile = profile_of(row, provider(name), said, emails)
+    except Refused as refused:
+        assert refused.error_type == "oauth_flow_callback_error"
+        return
+    assert profile.subject
+    assert profile.email or not profile.proved
+
+
+@given(st.integers(100, 599), st.binary(max_size=64) | JSON.map(lambda value: str(value).encode()))
+def test_no_token_answer_makes_another_failure_than_a_refusal(status: int, body: bytes) -> None:
+    with pytest.raises(Refused):
+        granted(status, body, (), NOW)
+
+
+def test_an_error_counts_whatever_its_status_and_the_type_is_compared_without_case() -> None:
+    for body in (b'{"error":"bad_verification_code"}', b'{"ok":false}', b'{"access_token":"a","token_type":"mac"}'):
+        with pytest.raises(Refused):
+            granted(200, body, (), NOW)
+    assert granted(200, b'{"access_token":"a","token_type":"BEARER"}', ("x",), NOW).scopes == ["x"]
+
+
+@given(st.text(max_size=40))
+def test_scopes_are_added_and_never_replace_the_base(custom: str) -> None:
+    """OA-04."""
+    row = PROVIDERS["google"]
+    try:
+        asked = scopes_of(row, provider("google"), custom)
+    except Refused as refused:
+        assert refused.error_type == "oauth_invalid_scope_requested"
+        return
+    assert asked[: len(row.scopes)] == row.scopes
+    assert len(set(asked)) == len(asked)
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_what_a_request_adds_stays_a_value(name: str, value: str) -> None:
+    """A151."""
+    row = PROVIDERS["github"]
+    try:
+        url = authorization_url(
+            row,
+            provider("github"),
+            redirect_uri="https://app.example/callback",
+            state="s",
+            nonce="n",
+            verifier="v" * 43,
+            scopes=("a",),
+            parameters={name: value},
+        )
+    except (Refused, UnicodeEncodeError):
+        return
+    asked = parse_qs(urlsplit(url).query, keep_blank_values=True)
+    assert asked["redirect_uri"] == ["https://app.example/callback"]
+    assert asked["state"] == ["s"]
+    assert asked["code_challenge_method"] == ["S256"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        provider("nobody"),
+        provider("Acme", issuer="https://idp.example"),
+        provider("acme", issuer="http://idp.example"),
+        provider("gitlab", token_url="javascript:alert(1)"),
+        provider("apple"),
+        OAuthProvider(name="google", client_id="", client_secret="x"),
+        OAuthProvider(name="google", client_id="x"),
+    ],
+)
+def test_a_provider_that_cannot_work_is_named_when_settings_are_built(fault: OAuthProvider) -> None:
+    with pytest.raises(Misconfigured, match="oauth"):
+        Settings(project_id=PROJECT_ID, secret=SECRET, oauth=(fault,))
+
+
+def test_a_secret_of_a_provider_does_not_print() -> None:
+    assert "hidden" not in repr(OAuthProvider(name="google", client_id="x", client_secret="hidden"))
