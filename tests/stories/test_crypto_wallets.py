@@ -110,7 +110,7 @@ def test_a_session_gets_the_wallet_and_its_factor(world: World) -> None:
     assert answer["user_id"] == signed_in["user_id"]
     assert answer["session"]["session_id"] == signed_in["session"]["session_id"]
     assert [one["type"] for one in answer["session"]["authentication_factors"]] == ["magic_link", "crypto"]
-    assert world.inbox.entries()[0].subject == "A sign-in method was added to your authmw account"
+    assert world.inbox.arrived(2).subject == "A sign-in method was added to your authmw account"
     other = world.sign_in("bob@example.org")
     taken = world.backend("POST", START, named(WALLETS[0], session_token=other["session_token"]))
     assert (taken.status, taken.json["error_type"]) == (400, "duplicate_wallet_address")

@@ -71,7 +71,7 @@ class Explorer:
     def schema(self, *, hostile: bool) -> Any:
         load = schemathesis.openapi.from_asgi if self.world.host == "asgi" else schemathesis.openapi.from_wsgi
         schema = load("/openapi.json", self.app)
-        refused = ["400", "401", "404", "405", "413", "415", "429"]
+        refused = ["400", "401", "403", "404", "405", "413", "415", "429"]
         schema.config.checks.negative_data_rejection.expected_statuses = refused
         if hostile:
             # A hook is given an attribute, which a bound method cannot take.

@@ -51,7 +51,7 @@ def test_an_app_is_enrolled_by_its_first_code_and_steps_up_a_session(world: Worl
     assert [one["type"] for one in stepped["session"]["authentication_factors"]] == ["magic_link", "totp"]
     assert stepped["session"]["session_id"] == signed_in["session"]["session_id"]
     assert world.visit("/mfa", f"authmw_session={stepped['session_token']}").status == 200
-    assert world.inbox.entries()[0].subject == "A sign-in method was added to your authmw account"
+    assert world.inbox.arrived(2).subject == "A sign-in method was added to your authmw account"
 
 
 def test_a_session_without_the_second_factor_does_not_pass_once_it_is_enrolled(world: World) -> None:
@@ -154,7 +154,7 @@ def test_a_recovery_code_signs_in_once_ends_other_sessions_and_tells_the_user(wo
     assert (
         world.backend("POST", "/v1/sessions/authenticate", {"session_token": recovered["session_token"]}).status == 200
     )
-    assert world.inbox.entries()[0].subject == "A recovery code of your authmw account was used"
+    assert world.inbox.arrived(3).subject == "A recovery code of your authmw account was used"
     refused(world.backend("POST", RECOVER, body), 401, "unable_to_authenticate_recovery_code")
     left = world.backend("POST", CODES, {"user_id": user_id}).json["totps"][0]["recovery_codes"]
     assert left == [one for one in made["recovery_codes"] if one != used]
