@@ -1,5 +1,6 @@
 """What tests of authmw, of its adapters and of hosts share."""
 
 from authmw.testing.clock import FixedClock
+from authmw.testing.interleaving import TakingTurns, interleave
 
-__all__ = ["FixedClock"]
+__all__ = ["FixedClock", "TakingTurns", "interleave"]
