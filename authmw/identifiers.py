@@ -177,7 +177,7 @@ def _phone_library() -> ModuleType:
     try:
         import phonenumbers
     except ImportError:
-        raise Misconfigured("Phone numbers need the package phonenumbers: pip install 'authmw[phone]'") from None
+        raise Misconfigured("Phone numbers need the package phonenumbers: pip install phonenumbers") from None
     return phonenumbers
 
 

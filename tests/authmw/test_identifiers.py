@@ -205,7 +205,7 @@ def test_a_canonical_number_is_what_was_written(text: str) -> None:
     assert phone_or_none(text) in (None, text)
 
 
-def test_without_the_phone_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_phone_library_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     imported = builtins.__import__
 
     def without_phonenumbers(
@@ -221,7 +221,7 @@ def test_without_the_phone_extra_the_error_says_what_to_install(monkeypatch: pyt
 
     monkeypatch.delitem(sys.modules, "phonenumbers", raising=False)
     monkeypatch.setattr(builtins, "__import__", without_phonenumbers)
-    with pytest.raises(Misconfigured, match=r"pip install 'authmw\[phone\]'"):
+    with pytest.raises(Misconfigured, match="pip install phonenumbers"):
         canonical_phone("+14155552671")
 
 

@@ -154,6 +154,25 @@ def test_a_number_that_is_anothers_cannot_be_added(world: World) -> None:
     assert (answer.status, answer.json["error_type"]) == (400, "duplicate_phone_number")
 
 
+def test_a_browser_is_not_told_whose_number_is_taken_and_nothing_is_sent(world: World) -> None:
+    """ENU-01: the answer is the one for any number, and adds nothing."""
+    method = ask(world)
+    assert present(world, method, world.code()).status == 200
+    token = world.sign_in("eve@example.org")["session_token"]
+    world.clock.advance(seconds=2)
+    before = len(world.inbox.entries())
+    path = "/sdk/v1/otps/sms/send/secondary"
+    taken = world.browser("POST", path, {"phone_number": NUMBER}, token=token)
+    free = world.browser("POST", path, {"phone_number": "+14155550132"}, token=token)
+    assert (
+        (taken.status, set(taken.json["data"]))
+        == (free.status, set(free.json["data"]))
+        == (200, set(free.json["data"]))
+    )
+    assert "+14155550132" in str(world.inbox.arrived(before + 1).to)
+    assert len(world.inbox.entries()) == before + 1
+
+
 def test_who_proves_a_number_takes_it_from_who_only_claimed_it(world: World) -> None:
     """A210: a user made beforehand with somebody's number keeps nothing of it."""
     claimed = world.backend("POST", "/v1/users", {"email": "eve@example.org", "phone_number": NUMBER})

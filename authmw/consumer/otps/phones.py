@@ -34,6 +34,7 @@ from authmw.people.directory import (
     phone_number as canonical_number,
 )
 from authmw.people.phones import check_may_text, range_of
+from authmw.people.records import User
 from authmw.people.rules import with_phone
 from authmw.signin.keys import KeyRing
 from authmw.signin.limits import charge, sending
@@ -109,9 +110,10 @@ class PhonePasscodes(Product):
         if standing is None:
             if live:
                 check_may_add_factor(call, live)
-            theirs = holder.phone_at(number) if holder else None
-            if theirs is not None and theirs.verified:
-                raise Refused("duplicate_phone_number")
+            if _is_taken(call, holder, number):
+                enclose(call, self.channel, Payload(to=()))
+                await commit(subject_id=user.id, factor=self._factor)
+                return PhoneSendResponse(user_id=user.id, phone_id=new_phone(call, number).phone_id)
         phone = standing or new_phone(call, number)
         sent = Sent(purpose=f"{self.channel}_otp", method_id=phone.phone_id, address=number, life=asking.life)
         code, write = await new_code(call, user, sent, asking.attributes, adding=standing is None, live=live)
@@ -132,6 +134,19 @@ class PhonePasscodes(Product):
         text = phone_text(locale=locale, product=call.settings.name, code=code, domain=domain)
         recipients = () if in_sandbox(call, number) else (number,)
         enclose(call, self.channel, Payload(to=recipients, text=text, code=code, locale=locale or "en"))
+
+
+def _is_taken(call: Call, holder: User | None, number: str) -> bool:
+    """Whether a number that somebody is adding is proved by another already: a browser is then answered as for any number, and nothing is sent (ENU-01).
+
+    Refused: `duplicate_phone_number` for backends, and where the project reveals who is known.
+    """
+    standing = holder.phone_at(number) if holder is not None else None
+    if standing is None or not standing.verified:
+        return False
+    if call.caller.audience != "browser" or call.settings.reveal_unknown:
+        raise Refused("duplicate_phone_number")
+    return True
 
 
 class SMSPasscodes(PhonePasscodes):
