@@ -1,27 +1,23 @@
 """The calls to a provider: discovery, keys, code for tokens, profile. Every one goes through the guarded fetcher, once a call of ours.
 
-Law: a failed call is one refusal that says nothing of the provider's words; keys and documents are kept for an hour, and keys are read again for an unknown key id, but
-never within a minute (OAU-05).
+Law: a failed call is one refusal that says nothing of the provider's words; documents are kept for an hour, as keys are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
 import attrs
 import msgspec
 
-from authmw import drive
-from authmw.crypto import tokens
-from authmw.errors import FetchFailed, Refused
+from authmw.errors import Refused
+from authmw.factors.key_sets import KEPT, KeySets
 from authmw.factors.oauth.id_tokens import (
     ALGORITHMS,
     Expected,
     InvalidIDToken,
-    UnknownKeyID,
     check_id_token,
 )
 from authmw.factors.oauth.rules import (
@@ -29,18 +25,17 @@ from authmw.factors.oauth.rules import (
     ProviderTokens,
     app_secret_proof,
     client_headers,
-    decoded_object,
     granted,
     merged,
     profile_of,
     row_of_metadata,
 )
+from authmw.fetching import JSON, decoded_object, fetch
 from authmw.oauth_providers import OAuthProvider, ProviderRow
 from authmw.operations import Call
 from authmw.ports import FetchAnswer, FetchRequest
 
-KEPT = timedelta(hours=1)
-AGAIN = timedelta(seconds=60)
+FAILED = "oauth_flow_callback_error"
 
 
 @attrs.frozen
@@ -63,7 +58,7 @@ class Directory:
 
     def __init__(self) -> None:
         self._documents: dict[str, _Kept] = {}
-        self._keys: dict[str, _Kept] = {}
+        self._keys = KeySets()
 
     async def known(self, call: Call, provider: OAuthProvider) -> Known:
         """The provider with its discovery document, where it is one that has its own."""
@@ -73,41 +68,26 @@ class Directory:
         kept = self._documents.get(provider.issuer)
         if kept is None or call.now - kept.at >= KEPT:
             address = provider.issuer.rstrip("/") + "/.well-known/openid-configuration"
-            answer = await fetch(call, FetchRequest(url=address, headers={"accept": "application/json"}))
+            answer = await ask(call, FetchRequest(url=address, headers=JSON))
             if answer.status != 200:
-                raise Refused("oauth_flow_callback_error")
-            kept = _Kept(call.now, decoded_object(answer.body))
+                raise Refused(FAILED)
+            kept = _Kept(call.now, decoded_object(answer.body, FAILED))
             self._documents[provider.issuer] = kept
         completed, algorithms = row_of_metadata(row, provider, kept.value, live=call.settings.live)
         return Known(provider=provider, row=completed, algorithms=algorithms)
 
     async def claims(self, call: Call, known: Known, token: str, expected: Expected) -> dict[str, Any]:
         """The claims of an ID token that counts. Refused: `oauth_flow_callback_error`."""
-        url = known.row.jwks_url
         expected = attrs.evolve(expected, algorithms=known.algorithms, tenants=known.provider.tenants)
-        kept = self._keys.get(url)
-        if kept is None or call.now - kept.at >= KEPT:
-            kept = await self._load(call, url)
         try:
-            try:
-                return check_id_token(token, kept.value, expected, call.now)
-            except UnknownKeyID:
-                if call.now - kept.at < AGAIN:
-                    raise
-                kept = await self._load(call, url)
-                return check_id_token(token, kept.value, expected, call.now)
+            return await self._keys.try_keys(
+                call,
+                known.row.jwks_url,
+                lambda keys: check_id_token(token, keys, expected, call.now),
+                refusal=FAILED,
+            )
         except InvalidIDToken:
-            raise Refused("oauth_flow_callback_error") from None
-
-    async def _load(self, call: Call, url: str) -> _Kept:
-        answer = await fetch(call, FetchRequest(url=url, headers={"accept": "application/json"}))
-        keys = decoded_object(answer.body).get("keys") if answer.status == 200 else None
-        if not isinstance(keys, list):
-            raise Refused("oauth_flow_callback_error")
-        listed = cast("list[object]", keys)
-        kept = _Kept(call.now, [key for key in listed if isinstance(key, Mapping)])
-        self._keys[url] = kept
-        return kept
+            raise Refused(FAILED) from None
 
     async def exchange(
         self, call: Call, known: Known, *, code: str, redirect_uri: str, verifier: str, nonce: str, user: str | None
@@ -125,7 +105,7 @@ class Directory:
             **client_headers(row, provider),
         }
         request = FetchRequest(url=row.token_url, method="POST", headers=headers, body=urlencode(form).encode())
-        answer = await fetch(call, request, key=code)
+        answer = await ask(call, request, key=code)
         got = granted(answer.status, answer.body, row.scopes, call.now)
         said, emails = await self._said(call, known, got, code=code, nonce=nonce)
         if provider.name == "apple" and user:
@@ -158,14 +138,14 @@ class Directory:
             url += ("&" if "?" in url else "?") + urlencode(
                 {"appsecret_proof": app_secret_proof(known.provider, got.access_token)}
             )
-        answer = await fetch(call, _bearing(url, got))
-        said = decoded_object(answer.body) if answer.status == 200 else {}
+        answer = await ask(call, _bearing(url, got))
+        said = decoded_object(answer.body, FAILED) if answer.status == 200 else {}
         if not said or said.get("ok") is False:
-            raise Refused("oauth_flow_callback_error")
+            raise Refused(FAILED)
         return said
 
     async def _ask_emails(self, call: Call, known: Known, got: ProviderTokens) -> object:
-        answer = await fetch(call, _bearing(known.row.emails_url, got))
+        answer = await ask(call, _bearing(known.row.emails_url, got))
         if answer.status != 200:
             return None  # Without the scope there is no list, and then there is no proved address.
         try:
@@ -174,20 +154,9 @@ class Directory:
             return None
 
 
-async def fetch(call: Call, request: FetchRequest, key: str = "") -> FetchAnswer:
-    """One request, once however often the body repeats. Refused: `oauth_flow_callback_error`."""
-    fetcher = call.core.fetcher
-    if fetcher is None:
-        raise Refused("oauth_config_not_found")
-
-    async def ask() -> FetchAnswer:
-        try:
-            return await drive.using(fetcher.io, fetcher.fetch, request)
-        except FetchFailed:
-            raise Refused("oauth_flow_callback_error") from None
-
-    answer: FetchAnswer = await call.once(("fetch", request.url, tokens.digest(key) if key else ""), ask)
-    return answer
+async def ask(call: Call, request: FetchRequest, key: str = "") -> FetchAnswer:
+    """One request to a provider. Refused: `oauth_flow_callback_error`."""
+    return await fetch(call, request, refusal=FAILED, unconfigured="oauth_config_not_found", key=key)
 
 
 def _bearing(url: str, got: ProviderTokens) -> FetchRequest:

@@ -19,6 +19,7 @@ import msgspec
 
 from authmw.crypto import tokens
 from authmw.errors import AuthError
+from authmw.factors.key_sets import UnknownKey
 
 ALGORITHMS: Mapping[str, str] = {
     "RS256": "RSA",
@@ -43,11 +44,11 @@ class InvalidIDToken(AuthError):
         self.reason = reason
 
 
-class UnknownKeyID(InvalidIDToken):
-    """No key of the set fits: the set may be old, and is read again if that was not done just now."""
+class UnknownKeyID(InvalidIDToken, UnknownKey):
+    """No key of the set fits: the set may be old."""
 
     def __init__(self) -> None:
-        super().__init__("key")
+        InvalidIDToken.__init__(self, "key")
 
 
 @attrs.frozen(kw_only=True)

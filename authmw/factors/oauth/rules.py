@@ -19,6 +19,7 @@ import msgspec
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.oauth.id_tokens import ALGORITHMS
+from authmw.fetching import decoded_object
 from authmw.identifiers import canonical_email
 from authmw.oauth_providers import PERSONAL_TENANT, OAuthProvider, ProviderRow, may_be_called
 
@@ -150,17 +151,9 @@ def check_callback_issuer(row: ProviderRow, issuer: str | None) -> None:
         raise Refused("oauth_invalid_callback_request")
 
 
-def decoded_object(body: bytes) -> dict[str, Any]:
-    """A JSON object of a provider. Refused: `oauth_flow_callback_error`."""
-    try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (ValueError, RecursionError):
-        raise Refused("oauth_flow_callback_error") from None
-
-
 def granted(status: int, body: bytes, asked: Sequence[str], now: datetime) -> ProviderTokens:
     """What a token endpoint granted (RFC 6749 section 5.1); an error may come with status 200 as well."""
-    answer = decoded_object(body)
+    answer = decoded_object(body, "oauth_flow_callback_error")
     if status != 200 or "error" in answer or answer.get("ok") is False:
         refused_client = answer.get("error") in ("invalid_client", "unauthorized_client")
         raise Refused("oauth_token_exchange_invalid_client" if refused_client else "oauth_auth_code_error")
