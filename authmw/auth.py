@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator, Iterator
+from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -10,15 +10,6 @@ import attrs
 
 from authmw import drive
 from authmw.clock import Clock, SystemClock
-from authmw.consumer.answers import user_answer
-from authmw.consumer.crypto_wallets.operations import CryptoWallets
-from authmw.consumer.impersonation.operations import Impersonation
-from authmw.consumer.magic_links.operations import MagicLinks
-from authmw.consumer.oauth.operations import OAuth
-from authmw.consumer.otps.operations import OTPs
-from authmw.consumer.sessions.operations import Sessions
-from authmw.consumer.totps.operations import TOTPs
-from authmw.consumer.users.operations import Users
 from authmw.errors import Misconfigured
 from authmw.factors.challenges import Challenge
 from authmw.guard.bearer import BearerGuard
@@ -28,23 +19,16 @@ from authmw.ledger.outbox import dispatch_due
 from authmw.ledger.performing import Performer
 from authmw.ledger.records import Event, Outgoing, Purge
 from authmw.limits import RateLimiter
-from authmw.operations import Caller, Core, Operation, Product, Visit, operations_of, visit
+from authmw.operations import Caller, Core, Visit, visit
 from authmw.people.apps import ConnectedApp, Consent, Grant
 from authmw.people.purging import purge_due
 from authmw.people.records import Credential, Organization, Session, User
-from authmw.platform.connected_apps.operations import ConnectedApps
-from authmw.platform.debug.operations import Debug
-from authmw.platform.events.operations import Events
-from authmw.platform.idp.operations import IDP
 from authmw.platform.idp.records import AuthorizationCode, PushedRequest
-from authmw.platform.m2m.operations import M2M
 from authmw.platform.m2m.records import M2MClient
-from authmw.platform.project.operations import Project
-from authmw.platform.rbac.operations import RBAC
 from authmw.ports import EmailSender, Fetcher, SMSSender, WhatsAppSender
+from authmw.products import Products
 from authmw.project import CurrentProject, StoredProject
 from authmw.revoked import Denied
-from authmw.rows import Row
 from authmw.settings import Settings
 from authmw.signin.keys import FirstKey, KeyRing, StoredKey
 from authmw.storage import Record, Storage, description
@@ -73,7 +57,7 @@ KINDS: tuple[type[Record], ...] = (
 """Every kind of record that an `Auth` stores."""
 
 
-class Auth:
+class Auth(Products):
     """One environment of one project: its products, ready to be called, mounted and guarded by.
 
     Raises Misconfigured if settings and adapters cannot work together, naming every fault.
@@ -122,21 +106,6 @@ class Auth:
             fetcher=fetcher,
         )
         self.keys = KeyRing(self.core)
-        self.users = Users(self.core, self.keys)
-        self.sessions = Sessions(self.core, self.keys)
-        self.magic_links = MagicLinks(self.core, self.keys)
-        self.otps = OTPs(self.core, self.keys)
-        self.crypto_wallets = CryptoWallets(self.core, self.keys)
-        self.oauth = OAuth(self.core, self.keys)
-        self.impersonation = Impersonation(self.core, self.keys)
-        self.rbac = RBAC(self.core)
-        self.debug = Debug(self.core)
-        self.m2m = M2M(self.core, self.keys)
-        self.totps = TOTPs(self.core, self.keys)
-        self.events = Events(self.core)
-        self.project = Project(self.core)
-        self.connected_app = ConnectedApps(self.core)
-        self.idp = IDP(self.core, self.keys, user_answer)
         self.bearer = BearerGuard(self.core, self.keys)
         self.guard = SessionGuard(self.core, self.keys)
         if storage.io != "async":
@@ -144,18 +113,6 @@ class Auth:
             self._prepared = True
         else:
             self._prepared = False
-
-    def products(self) -> Iterator[Product]:
-        """The products, each once."""
-        return (value for value in vars(self).values() if isinstance(value, Product))
-
-    def table(self) -> list[tuple[Product, Operation]]:
-        """Every operation with the product it belongs to."""
-        return [row for product in self.products() for row in operations_of(product)]
-
-    def rows(self) -> list[Row]:
-        """What browsers reach, of every product."""
-        return [row for product in self.products() for row in product.rows()]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run an operation from synchronous code. RuntimeError on a thread that runs an event loop."""

@@ -15,7 +15,6 @@ from authmw.auth import Auth
 from authmw.errors import Refused
 from authmw.guard.verified import seen
 from authmw.hosts.visits import Visitor
-from authmw.http.api import Api
 from authmw.http.bodies import MAXIMUM_BODY
 from authmw.http.requests import Request
 from authmw.operations import Visit, visit
@@ -30,6 +29,9 @@ class AuthMiddleware:
     """Puts an `Auth` in front of an ASGI application."""
 
     def __init__(self, app: App, auth: Auth) -> None:
+        # Every route is told here, before the first request: so every product is loaded now, and not by whoever only imports authmw.
+        from authmw.http.api import Api
+
         self._app = app
         self._auth = auth
         self._api = Api(auth)

@@ -14,7 +14,6 @@ from authmw.auth import Auth
 from authmw.errors import Refused
 from authmw.guard.verified import seen
 from authmw.hosts.visits import Visitor
-from authmw.http.api import Api
 from authmw.http.bodies import MAXIMUM_BODY
 from authmw.http.requests import Request
 from authmw.operations import Visit, visit
@@ -28,6 +27,8 @@ class AuthMiddleware:
     """Puts an `Auth` in front of a WSGI application."""
 
     def __init__(self, app: App, auth: Auth) -> None:
+        from authmw.http.api import Api  # which loads every product
+
         self._app = app
         self._auth = auth
         self._api = Api(auth)
