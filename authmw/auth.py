@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from authmw.errors import Misconfigured
 from authmw.factors.challenges import Challenge
 from authmw.guard.bearer import BearerGuard
 from authmw.guard.sessions import SessionGuard
+from authmw.health import Finding, Health, faults_of, health_of, setup_of
 from authmw.ledger.notes import Notes
 from authmw.ledger.outbox import dispatch_due
 from authmw.ledger.performing import Performer
@@ -34,6 +36,7 @@ from authmw.signin.keys import FirstKey, KeyRing, StoredKey
 from authmw.storage import Record, Storage, description
 
 T = TypeVar("T")
+_log = logging.getLogger("authmw")
 
 KINDS: tuple[type[Record], ...] = (
     User,
@@ -75,12 +78,6 @@ class Auth(Products):
         fetcher: Fetcher | None = None,
         clock: Clock | None = None,
     ) -> None:
-        if settings.live and storage.io == "instant":
-            raise Misconfigured("Live needs a storage that outlives the process.")
-        if settings.live and fetcher is not None and fetcher.local:
-            raise Misconfigured("Live takes no fetcher that reaches origins on this machine.")
-        if settings.oauth and fetcher is None:
-            raise Misconfigured("settings.oauth names providers, which are asked through a fetcher; none is given.")
         self.settings = settings
         self.storage = storage
         clock = clock or SystemClock()
@@ -105,6 +102,7 @@ class Auth(Products):
             whatsapp=whatsapp,
             fetcher=fetcher,
         )
+        self._check()
         self.keys = KeyRing(self.core)
         self.bearer = BearerGuard(self.core, self.keys)
         self.guard = SessionGuard(self.core, self.keys)
@@ -113,6 +111,15 @@ class Auth(Products):
             self._prepared = True
         else:
             self._prepared = False
+
+    def _check(self) -> None:
+        """Refuse what cannot work, naming every fault; name in the log what a host in Live should look at (OPS-06)."""
+        faults = list(faults_of(self.core))
+        if faults:
+            raise Misconfigured("This cannot work: " + " ".join(faults), faults)
+        if self.settings.live:
+            for finding in setup_of(self.core):
+                _log.warning("misconfigured", extra={"part": finding.part, "advice": finding.message})
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run an operation from synchronous code. RuntimeError on a thread that runs an event loop."""
@@ -130,6 +137,18 @@ class Auth(Products):
         taken = await dispatch_due(self.core, now) + await purge_due(self.core, now)
         await self.storage.sweep(now, 50)
         return taken
+
+    async def health(self) -> Health:
+        """The state of storage, limiter, keys, what waits to be sent or cleared up, the event log and the senders; holds no secret, changes and charges nothing.
+
+        Meant for a route or probe of the host's own: `200 if (await auth.health()).healthy else 503`.
+        """
+        await self.start()
+        return await health_of(self.core, self.keys, self.notes)
+
+    def setup(self) -> tuple[Finding, ...]:
+        """What works and should still be looked at before people depend on it."""
+        return tuple(setup_of(self.core))
 
     @contextmanager
     def acting_as(self, caller: Caller) -> Generator[None]:

@@ -6,6 +6,7 @@ it into `{status_code, request_id, error_type, error_message, error_url}`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 from authmw.error_types import ERROR_TYPES
@@ -38,7 +39,11 @@ class Refused(AuthError):
 
 
 class Misconfigured(AuthError):
-    """Settings or adapters that cannot work; raised when an `Auth` is built, with every fault named."""
+    """Settings or adapters that cannot work; raised when an `Auth` is built. `faults` names each in a sentence of its own."""
+
+    def __init__(self, message: str, faults: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults) or (message,)
 
 
 class StorageError(AuthError):

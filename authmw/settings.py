@@ -27,6 +27,8 @@ Manageable: TypeAlias = Literal["redirect_urls", "public_tokens", "secrets", "ip
 MAXIMUM_ADDRESSES = 10
 """Addresses that the allow-list of the backend API may hold."""
 
+_BYTES_OF_CHANCE = 8
+"""Different bytes that any key drawn by chance has, also one that is spelled as hexadecimal digits."""
 _EXAMPLES = ("changeme", "secret", "password", "example", "test", "development")
 
 
@@ -274,7 +276,7 @@ class Settings:
         object.__setattr__(self, "redirects", parsed)
         faults += [*self._always(), *(self._in_live() if self.live else ())]
         if faults:
-            raise Misconfigured("These settings cannot work: " + " ".join(faults))
+            raise Misconfigured("These settings cannot work: " + " ".join(faults), faults)
 
     def _always(self) -> list[str]:
         faults: list[str] = []
@@ -289,6 +291,8 @@ class Settings:
             faults.append("mount must begin with a slash and not end with one.")
         if any(len(key) < 32 for key in self.root_keys):
             faults.append("root_keys must be at least 32 bytes each.")
+        if len(set(self.root_keys)) < len(self.root_keys):
+            faults.append("root_keys must differ.")
         for rules in (self.sessions, self.locks, self.phones, self.totp):
             faults += rules.faults()
         if any(origin in {"*", "null"} or origin.endswith("/") for origin in self.cors_origins):
@@ -318,6 +322,8 @@ class Settings:
             faults.append("secret is too short or an example; Live needs at least 32 characters of its own.")
         if not self.root_keys:
             faults.append("root_keys are missing.")
+        if any(len(set(key)) < _BYTES_OF_CHANCE for key in self.root_keys):
+            faults.append("root_keys must be bytes of chance; one of them hardly changes.")
         if not self.public_url.startswith("https://"):
             faults.append("public_url must be https in Live.")
         if not self.cookies.secure:

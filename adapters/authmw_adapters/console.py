@@ -16,6 +16,8 @@ class ConsoleEmailSender:
     """Prints each message as short readable text to `stream`, by default to what is standard error at that moment."""
 
     io: IO = "instant"
+    local = True
+    """Messages stay on this machine; Live says so at its start."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream

@@ -23,6 +23,8 @@ class FileEmailSender:
     """
 
     io: IO = "blocking"
+    local = True
+    """Messages stay on this machine; Live says so at its start."""
 
     def __init__(
         self, folder: str | os.PathLike[str], *, from_address: str = "authmw@localhost", from_name: str = ""

@@ -51,6 +51,8 @@ class Inbox:
     """
 
     io: IO = "instant"
+    local = True
+    """Messages stay on this machine; Live says so at its start."""
 
     def __init__(self, *, capacity: int = 1000, clock: Clock | None = None) -> None:
         if capacity < 1:

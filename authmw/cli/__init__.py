@@ -1,4 +1,4 @@
-"""The command line: `authmw dev`, `authmw migrate`, `authmw keys rotate`, `authmw worker`."""
+"""The command line: `authmw dev`, `authmw migrate`, `authmw keys rotate`, `authmw worker`, `authmw doctor`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,7 @@ from pathlib import Path
 
 import click
 
-DATABASE = click.option(
-    "--database",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("authmw-dev.sqlite3"),
-    show_default=True,
-    help="The SQLite file.",
-)
+from authmw.cli.apps import DATABASE, on_an_auth, the_auth
 
 
 @click.group()
@@ -39,15 +33,12 @@ def dev(host: str, port: int, database: Path, ready_file: Path | None) -> None:
 
 
 @main.command()
-@DATABASE
-def migrate(database: Path) -> None:
-    """Bring the tables of a SQLite file to this version."""
-    from authmw.auth import KINDS
-    from authmw.drive import step
-    from authmw_adapters.sqlite import SQLiteStorage
-
-    step(SQLiteStorage(database).prepare(KINDS))
-    click.echo(f"{database} is up to date.")
+@on_an_auth
+def migrate(app: str | None, database: Path) -> None:
+    """Bring the tables to this version."""
+    auth = the_auth(app, database)
+    auth.close()
+    click.echo(f"{app or database} is up to date.")
 
 
 @main.group()
@@ -56,12 +47,10 @@ def keys() -> None:
 
 
 @keys.command()
-@DATABASE
-def rotate(database: Path) -> None:
+@on_an_auth
+def rotate(app: str | None, database: Path) -> None:
     """Publish a new signing key; the one published before becomes active, and the active one is retired."""
-    from authmw.cli.dev import dev_auth
-
-    auth = dev_auth(database, "http://localhost:8000")
+    auth = the_auth(app, database)
     auth.run(auth.keys.active())
     auth.run(auth.keys.rotate())
     auth.close()
@@ -69,14 +58,14 @@ def rotate(database: Path) -> None:
 
 
 @main.command()
-@DATABASE
+@on_an_auth
 @click.option("--once", is_flag=True, help="One round instead of a loop.")
-def worker(database: Path, *, once: bool) -> None:
+def worker(app: str | None, database: Path, *, once: bool) -> None:
     """Send what is due, clear up behind deletions and drop what is over, until SIGTERM or Ctrl-C; a round that has begun is finished."""
     import signal
     import threading
 
-    from authmw.cli.dev import dev_auth
+    from authmw.errors import StorageError
 
     stopped = threading.Event()
 
@@ -85,12 +74,32 @@ def worker(database: Path, *, once: bool) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    auth = dev_auth(database, "http://localhost:8000")
+    auth = the_auth(app, database)
     click.echo("The worker runs.")
+    failed = False
     while True:
-        done = auth.run(auth.work())
+        try:
+            done, failed = auth.run(auth.work()), False
+        except StorageError:
+            # A database that restarts is no reason for an operator to restart us.
+            done, failed = 0, True
+            click.echo("Storage does not answer; the worker tries again.", err=True)
         # Where there was something there may be more; else it is worth a look every second.
         if once or stopped.wait(0 if done else 1):
             break
     auth.close()
     click.echo("The worker has stopped.")
+    if once and failed:
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@on_an_auth
+@click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")
+@click.option("--strict", is_flag=True, help="Warnings fail too.")
+@click.pass_context
+def doctor(context: click.Context, app: str | None, database: Path, *, as_json: bool, strict: bool) -> None:
+    """Look at the configuration and the parts behind it, and name each fault; tables are brought to this version. Exit code 1 says that there is one."""
+    from authmw.cli.doctor import examine, report
+
+    context.exit(report(examine(app, database), as_json=as_json, strict=strict))

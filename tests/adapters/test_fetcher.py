@@ -19,8 +19,7 @@ from authmw.drive import step, using
 from authmw.errors import FetchFailed, Misconfigured
 from authmw.ports import FetchAnswer, FetchRequest
 from authmw_adapters.fetcher import GuardedFetcher
-from authmw_adapters.memory import MemoryLimiter
-from authmw_adapters.sqlite import SQLiteStorage
+from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
 from tests import network, web_servers
 from tests.web_servers import (
     LOOPBACK,
@@ -411,11 +410,11 @@ def test_live_refuses_a_client_that_reaches_this_machine(tmp_path: Path) -> None
     settings = Settings(
         project_id="project-live-00000000-0000-4000-8000-000000000000",
         secret="0123456789abcdefghijklmnopqrstuvwxyz",
-        root_keys=(b"k" * 32,),
+        root_keys=(bytes(range(32)),),
         public_url="https://app.example",
     )
     storage = SQLiteStorage(tmp_path / "live.db")
-    limiter = MemoryLimiter()
+    limiter = SQLiteLimiter(tmp_path / "live.db")
     with pytest.raises(Misconfigured):
         Auth(settings, storage=storage, limiter=limiter, fetcher=GuardedFetcher(local_origins=["http://localhost:1"]))
     auth = Auth(settings, storage=storage, limiter=limiter, fetcher=GuardedFetcher())

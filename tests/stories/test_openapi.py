@@ -34,7 +34,7 @@ def test_live_does_not_show_it(tmp_path: Path) -> None:
     live = Settings(
         project_id="project-live-1",
         secret="x9" * 20,
-        root_keys=(b"k" * 32,),
+        root_keys=(bytes(range(32)),),
         public_url="https://auth.example.com",
         claim_roots=True,
     )

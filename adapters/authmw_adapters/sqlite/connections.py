@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 import weakref
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -51,6 +52,12 @@ class Connections:
             raise StorageError("The database cannot do this now.") from None
         finally:
             self._give_back(connection)
+
+    def inspect(self) -> Iterator[str]:
+        """What an operator should mend about the file: whoever else may read or change it."""
+        mode = stat.S_IMODE(self._path.stat().st_mode) if os.name == "posix" and self._path.exists() else 0
+        if mode & 0o077:
+            yield f"The database file may be used by others on this machine (mode {mode:o}); chmod 600."
 
     def close(self) -> None:
         """Close what is not in use; the next call opens again."""

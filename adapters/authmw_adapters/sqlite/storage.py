@@ -6,7 +6,7 @@ Each commit is one immediate transaction, synced to the disk before it is acknow
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -59,6 +59,10 @@ class SQLiteStorage:
             connection.execute("BEGIN IMMEDIATE")
             migrate(connection, self._prefix, [self._table(kind) for kind in dict.fromkeys(kinds)])
             connection.execute("COMMIT")
+
+    def inspect(self) -> Iterator[str]:
+        """What an operator should mend."""
+        return self._connections.inspect()
 
     async def get(self, kind: type[R], key: str) -> R | None:
         """The record of this key."""
