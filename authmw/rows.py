@@ -11,7 +11,8 @@ from typing import Any
 import attrs
 import msgspec
 
-from authmw.operations import Method, Response
+from authmw.declarations import Method
+from authmw.operations import Response
 
 Shown = Callable[[Any], dict[str, Any]]
 

@@ -12,11 +12,12 @@ from starlette.responses import Response
 
 from authmw.auth import Auth
 from authmw.crypto import tokens
+from authmw.declarations import Operation
 from authmw.errors import Refused
 from authmw.http.answers import json_answer
 from authmw.http.bodies import parse_object
 from authmw.http.requests import Request
-from authmw.operations import Operation, Product, known, visit
+from authmw.operations import Product, known, visit
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
 OPEN = frozenset({"SessionsJwks"})

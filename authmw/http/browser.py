@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from authmw.auth import Auth
 from authmw.crypto import tokens
+from authmw.declarations import Operation
 from authmw.errors import Refused
 from authmw.http.answers import json_answer
 from authmw.http.backend import arguments_of, basic
@@ -22,7 +23,7 @@ from authmw.http.bodies import parse_object
 from authmw.http.cookies import DuplicateCookie, sole
 from authmw.http.requests import Request
 from authmw.http.sessions import clear_cookies, set_cookies
-from authmw.operations import Operation, declaration, known, visit
+from authmw.operations import declaration, known, visit
 from authmw.rows import Row
 from authmw.signin.sessions import live_by_token
 

@@ -18,6 +18,7 @@ from authmw.auth import Auth
 from authmw.crypto import tokens
 from authmw.crypto.dpop import check_proof
 from authmw.crypto.jwts import InvalidToken
+from authmw.declarations import Operation
 from authmw.errors import Refused
 from authmw.guard.bearer import metadata_url, remember_proof
 from authmw.http.answers import json_answer
@@ -25,7 +26,7 @@ from authmw.http.backend import basic, check_credentials
 from authmw.http.bodies import parse_form, parse_object
 from authmw.http.requests import Request
 from authmw.limits import LimitReached
-from authmw.operations import Answer, Operation, Product, known
+from authmw.operations import Answer, Product, known
 from authmw.platform.idp.discovery import provider_metadata, resource_metadata
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]

@@ -10,11 +10,11 @@ import msgspec
 from starlette.responses import Response
 
 from authmw.auth import Auth
+from authmw.declarations import Operation
 from authmw.errors import ERROR_TYPES, Refused
 from authmw.http.answers import json_answer
 from authmw.http.backend import OPEN
 from authmw.http.requests import Request
-from authmw.operations import Operation
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
 _REFERENCE = "#/components/schemas/{name}"

@@ -12,13 +12,14 @@ import attrs
 from authmw import drive
 from authmw.clock import ticks
 from authmw.crypto import tokens
+from authmw.declarations import Operation
 from authmw.errors import AuthError, Conflict, Duplicate, Refused, StorageError
 from authmw.ledger.commits import event_of, follow
 from authmw.ledger.notes import Notes
 from authmw.ledger.outbox import deliver_all
 from authmw.ledger.reading import Remembering
 from authmw.ledger.records import Outgoing
-from authmw.operations import PROJECT, Answer, Call, Core, Operation, Product, begin, end, visit
+from authmw.operations import PROJECT, Answer, Call, Core, Product, begin, end, visit
 from authmw.storage import Insert, Update
 
 REPEATS = 8
