@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
@@ -53,6 +53,8 @@ class ProviderRow:
     form_post: bool = False
     takes_scopes: bool = True
     always_userinfo: bool = False
+    base: str = ""
+    """What the endpoints of a provider that people also run themselves begin with: an issuer of the project's own stands in its place."""
     announces_issuer: str = ""
     """The `iss` that its redirects carry, if it says that they do (RFC 9207)."""
     parameters: Mapping[str, str] = attrs.field(factory=dict[str, str])
@@ -158,6 +160,7 @@ PROVIDERS: Mapping[str, ProviderRow] = {
         userinfo_url="https://gitlab.com/oauth/userinfo",
         jwks_url="https://gitlab.com/oauth/discovery/keys",
         issuers=("https://gitlab.com",),
+        base="https://gitlab.com/",
         scopes=("openid", "email", "profile"),
         proof="flag",
         pkce=True,
@@ -286,9 +289,19 @@ class OAuthProvider:
         elif self.email_is_proof is False or (self.issuer and not self.email_is_proof):
             known = attrs.evolve(known, proof="never")
         if self.issuer:
-            known = attrs.evolve(known, issuers=(self.issuer,))
+            known = attrs.evolve(known, issuers=(self.issuer,), **self._moved(known))
         said = {name: getattr(self, name) for name in _ENDPOINTS if getattr(self, name)}
         return attrs.evolve(known, **said)
+
+    def _moved(self, row: ProviderRow) -> dict[str, Any]:
+        """The endpoints of a provider that the project or a customer runs, at its own address."""
+        base = self.issuer.rstrip("/") + "/"
+        stands = {name: str(getattr(row, name)) for name in _ENDPOINTS}
+        return {
+            name: base + url.removeprefix(row.base)
+            for name, url in stands.items()
+            if row.base and url.startswith(row.base)
+        }
 
     def faults(self, *, live: bool) -> Iterator[str]:
         """What cannot work."""

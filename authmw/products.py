@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from authmw.operations import Core, Operation, Product, operations_of
+from authmw.declarations import Operation
+from authmw.operations import Core, Product, operations_of
 from authmw.rows import Row
 from authmw.signin.keys import KeyRing
 

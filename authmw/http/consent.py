@@ -23,7 +23,7 @@ from authmw.http.backend import query_of
 from authmw.http.bodies import parse_form
 from authmw.http.browser import check_origin
 from authmw.http.cookies import DuplicateCookie, sole
-from authmw.http.pages import page
+from authmw.http.pages import page, refusal_page
 from authmw.http.requests import Request
 from authmw.http.sessions import clear_cookies
 from authmw.operations import visit
@@ -102,7 +102,7 @@ class Pages:
         try:
             asked = await self._resolved(_known(query_of(request.query)))
         except Refused as refused:
-            return _shown(refused)
+            return refusal_page(refused)
         session = self._session(request)
         try:
             start = await self._started(asked)
@@ -125,7 +125,9 @@ class Pages:
         check_origin(self._auth, request, by_cookie=True)
         asked = _known(form)
         if not tokens.same(form.get("shown", ""), self._code_over(asked, session)):
-            return _shown(Refused("bad_request", "This page is not of your present session; start again in the app."))
+            return refusal_page(
+                Refused("bad_request", "This page is not of your present session; start again in the app.")
+            )
         try:
             return await self._granted(asked, granted=form.get("decision") == "allow")
         except Refused as refused:
@@ -138,7 +140,7 @@ class Pages:
         try:
             back = await self._way_back(fields)
         except Refused as refused:
-            return _shown(refused)
+            return refusal_page(refused)
         hidden = {name: fields[name] for name in ("client_id", "post_logout_redirect_uri", "state") if fields.get(name)}
         return _page("logout.html.j2", actions=[back] if back else [], action=self._path("logout"), fields=hidden)
 
@@ -245,7 +247,7 @@ class Pages:
             return redirect_answer(f"{self._auth.settings.sign_in_path}?next={there}")
         if refused.error_type in _CODES:
             return self._answered(asked, _CODES[refused.error_type])
-        return _shown(refused)
+        return refusal_page(refused)
 
     def _consent_page(self, asked: Asked, start: Any, session: str) -> Response:
         emails = start.user["emails"]
@@ -293,13 +295,6 @@ def _source(redirect_uri: str) -> str:
     if scheme not in {"http", "https"}:
         return f"{scheme}:"
     return f"{scheme}://{rest.removeprefix('//').partition('/')[0].partition('?')[0]}"
-
-
-def _shown(refused: Refused) -> Response:
-    """A refusal for people. Its words are ours; nothing of the request is on the page."""
-    from html import escape
-
-    return page("This does not work", f"<p>{escape(refused.message)}</p>", refused.status)
 
 
 def _page(name: str, *, actions: list[str], **values: Any) -> Response:

@@ -20,8 +20,9 @@ from authmw.http.backend import query_of
 from authmw.http.bodies import parse_form, parse_object
 from authmw.http.browser import check_origin
 from authmw.http.cookies import CookieSpec, DuplicateCookie, sole
+from authmw.http.pages import refusal_page
 from authmw.http.requests import Request
-from authmw.operations import declaration, known
+from authmw.operations import Product, declaration, known
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
 ONE_TAP = "google-one-tap"
@@ -30,13 +31,11 @@ MINUTES = 10
 
 def navigation_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
     """The routes."""
-    oauth = auth.oauth
     yield "GET", "/v1/public/oauth/google/onetap/start", _one_tap_start(auth)
     yield "POST", "/v1/public/oauth/google/onetap/submit", _one_tap_submit(auth)
-    yield "GET", "/v1/public/oauth/{provider}/start", _start(auth)
-    yield "GET", "/v1/oauth/callback/{oauth_callback_id}", _callback(auth)
-    yield "POST", "/v1/oauth/callback/{oauth_callback_id}", _posted(auth)
-    assert oauth.core is auth.core  # one project's product
+    yield "GET", "/v1/public/oauth/{provider}/start", _for_people(_start(auth))
+    yield "GET", "/v1/oauth/callback/{oauth_callback_id}", _for_people(_callback(auth))
+    yield "POST", "/v1/oauth/callback/{oauth_callback_id}", _for_people(_posted(auth))
 
 
 def binding_spec(auth: Auth) -> CookieSpec:
@@ -52,10 +51,24 @@ def _cookie(request: Request, name: str) -> str | None:
         return None  # Somebody may have planted the other one: it counts as none.
 
 
-async def _perform(auth: Auth, method: Callable[..., Any], values: dict[str, object]) -> Any:
-    operation = declaration(method)
-    product = auth.oauth
-    assert operation is not None  # methods of the product that are operations
+def _for_people(answer: Target) -> Target:
+    """Tell people of a refusal by a page; programs, which do not ask for one, get the JSON of every other address."""
+
+    async def answered(request: Request, parameters: dict[str, str]) -> Response:
+        try:
+            return await answer(request, parameters)
+        except Refused as refused:
+            if "text/html" not in (request.header("accept") or ""):
+                raise
+            return refusal_page(refused)
+
+    return answered
+
+
+async def _perform(method: Callable[..., Any], values: dict[str, object]) -> Any:
+    operation, product = declaration(method), getattr(method, "__self__", None)
+    assert operation is not None  # operations, ...
+    assert isinstance(product, Product)  # ... bound to their product
     with known(operation, product):
         arguments = operation.arguments(values, operation.request)
     return await product.core.perform(operation, product, arguments)
@@ -75,7 +88,7 @@ def _start(auth: Auth) -> Target:
             "provider_parameters": passed,
             "binding": _cookie(request, spec.name),
         }
-        result = await _perform(auth, auth.oauth.start, values)
+        result = await _perform(auth.oauth.start, values)
         led = redirect_answer(result.redirect_url)
         led.headers.append("set-cookie", spec.set(result.binding, MINUTES * 60))
         return led
@@ -93,7 +106,7 @@ def _callback(auth: Auth) -> Target:
             "csrf_cookie": _cookie(request, "g_csrf_token"),
         }
         try:
-            result = await _perform(auth, auth.oauth.callback, values)
+            result = await _perform(auth.oauth.callback, values)
         except FlowRefused as refused:
             return redirect_answer(refused.redirect_url)
         return redirect_answer(result.redirect_url)
@@ -106,7 +119,7 @@ def _posted(auth: Auth) -> Target:
         if request.header("x-stytch-oauth-type") == ONE_TAP:
             return await _submitted(auth, request)
         form = parse_form(request.body, request.header("content-type"))
-        result = await _perform(auth, auth.oauth.callback_form, {**parameters, "form": form})
+        result = await _perform(auth.oauth.callback_form, {**parameters, "form": form})
         return redirect_answer(result.redirect_url)
 
     return answer
@@ -120,7 +133,7 @@ def _one_tap_start(auth: Auth) -> Target:
             "public_token": query.get("public_token", ""),
             "binding": _cookie(request, spec.name),
         }
-        result = await _perform(auth, auth.oauth.one_tap_start, values)
+        result = await _perform(auth.oauth.google_one_tap.start, values)
         shown = msgspec.to_builtins(result)
         # The cookie is HttpOnly; its value stands in no body.
         del shown["binding"]
@@ -143,7 +156,7 @@ async def _submitted(auth: Auth, request: Request) -> Response:
     body = parse_object(request.body, request.header("content-type"), required=True)
     values = {**body, "binding": _cookie(request, binding_spec(auth).name)}
     try:
-        result = await _perform(auth, auth.oauth.one_tap_submit, values)
+        result = await _perform(auth.oauth.google_one_tap.submit, values)
     except FlowRefused as refused:
         raise Refused(refused.error_type) from None
     shown = {

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from starlette.responses import Response
 
 from authmw.auth import Auth
-from authmw.errors import ERROR_TYPES
+from authmw.errors import ERROR_TYPES, Refused
 from authmw.http.answers import SAFE, redirect_answer
 from authmw.http.backend import query_of
 from authmw.http.requests import Request
@@ -33,6 +33,14 @@ def page(title: str, body: str, status: int = 200) -> Response:
     """A small page; `body` is HTML of ours."""
     headers = {**SAFE, "content-security-policy": _CSP, "referrer-policy": "same-origin"}
     return Response(_PAGE.format(title=escape(title), body=body), status, headers=headers, media_type="text/html")
+
+
+def refusal_page(refused: Refused) -> Response:
+    """A refusal for people. Its words are ours; nothing of the request is on the page."""
+    shown = page("This does not work", f"<p>{escape(refused.message)}</p>", refused.status)
+    if refused.retry_after is not None:
+        shown.headers["retry-after"] = str(max(1, int(refused.retry_after + 0.999)))
+    return shown
 
 
 def _redirect(auth: Auth) -> Target:

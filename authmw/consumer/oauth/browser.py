@@ -27,8 +27,8 @@ def rows(oauth: OAuth) -> tuple[Row, ...]:
             )
             for name, call in (
                 ("authenticate", oauth.authenticate),
-                ("google/id_token/authenticate", oauth.google_id_token),
-                ("apple/id_token/authenticate", oauth.apple_id_token),
+                ("google/id_token/authenticate", oauth.id_tokens.google),
+                ("apple/id_token/authenticate", oauth.id_tokens.apple),
             )
         ),
     )

@@ -232,24 +232,8 @@ async def form_of(call: Call, provider: str, handle: str) -> tuple[dict[str, str
 
 
 async def attaching(call: Call, token: str, provider: str) -> Challenge:
-    """The living attach token. Refused: `oauth_attach_token_not_found`."""
-    return await _attach(call, await call.storage.find(Challenge, "digest", (tokens.digest(token),)), provider)
-
-
-async def attached_to(call: Call, attach_id: str, provider: str) -> tuple[User, Challenge]:
-    """The user whom a result is added to, and the attach token, to be spent with it. Dead once the user's or the asking session ended (ACC-06)."""
-    attach = await _attach(call, await call.storage.get(Challenge, attach_id), provider)
-    user = await call.storage.get(User, attach.subject_id)
-    if user is None or attach.details["session_epoch"] != user.session_epoch:
-        raise Refused("oauth_attach_token_not_found")
-    if attach.session_id is not None:
-        asking = await call.storage.get(Session, attach.session_id)
-        if asking is None or asking.subject_id != user.id:
-            raise Refused("oauth_attach_token_not_found")
-    return user, attach
-
-
-async def _attach(call: Call, attach: Challenge | None, provider: str) -> Challenge:
+    """The living attach token, to be spent by whoever starts with it. Refused: `oauth_attach_token_not_found`."""
+    attach = await call.storage.find(Challenge, "digest", (tokens.digest(token),))
     if (
         attach is None
         or attach.purpose != ATTACH
@@ -259,6 +243,19 @@ async def _attach(call: Call, attach: Challenge | None, provider: str) -> Challe
     ):
         raise Refused("oauth_attach_token_not_found")
     return attach
+
+
+async def attached_to(call: Call, attach_id: str) -> User:
+    """The user whom a result is added to. Refused `oauth_attach_token_not_found` once the user's or the asking session ended (ACC-06)."""
+    attach = await call.storage.get(Challenge, attach_id)
+    user = await call.storage.get(User, attach.subject_id) if attach is not None else None
+    if attach is None or user is None or attach.details["session_epoch"] != user.session_epoch:
+        raise Refused("oauth_attach_token_not_found")
+    if attach.session_id is not None:
+        asking = await call.storage.get(Session, attach.session_id)
+        if asking is None or asking.subject_id != user.id:
+            raise Refused("oauth_attach_token_not_found")
+    return user
 
 
 def spent(call: Call, challenge: Challenge) -> Challenge:

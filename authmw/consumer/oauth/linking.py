@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import attrs
 
-from authmw.consumer.oauth.flow import Result, attached_to, configured, spent
+from authmw.consumer.oauth.flow import Result, attached_to, configured
 from authmw.consumer.proofs import proof_of
 from authmw.crypto import tokens
 from authmw.errors import Refused
@@ -40,7 +40,7 @@ async def is_known(call: Call, result: Result) -> bool:
 async def check_attachable(call: Call, result: Result) -> None:
     """Refused: `duplicate_oauth_registration` for an identity of somebody else than whom it shall be added to."""
     if result.attach_id:
-        user, _ = await attached_to(call, result.attach_id, result.provider)
+        user = await attached_to(call, result.attach_id)
         await _owner(call, result, user)
 
 
@@ -48,10 +48,9 @@ async def proof_by(call: Call, result: Result, waiting: Write) -> tuple[Proof, P
     """What a result means, with `waiting` as the write that spends it."""
     provider = configured(call, result.provider)
     if result.attach_id:
-        user, attach = await attached_to(call, result.attach_id, result.provider)
+        user = await attached_to(call, result.attach_id)
         owner = await _owner(call, result, user)
-        proof, part = await _adding(call, provider, result, owner or user, waiting)
-        return attrs.evolve(proof, writes=(*proof.writes, Update(spent(call, attach)))), part
+        return await _adding(call, provider, result, owner or user, waiting)
     owner = await user_by_identity(call.storage, KIND, *identity_of(provider, result.profile))
     if owner is not None:
         return await _known(call, provider, result, owner, waiting)

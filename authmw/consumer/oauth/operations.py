@@ -5,21 +5,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-import attrs
-import msgspec
 from msgspec import Meta
 
-from authmw.consumer.answers import session_answer, sign_in_answer
 from authmw.consumer.oauth import browser
 from authmw.consumer.oauth.flow import (
     ATTACH,
     FLOW,
-    ONE_TAP,
     RESULT,
     FlowRefused,
     Result,
@@ -32,38 +26,30 @@ from authmw.consumer.oauth.flow import (
     destinations,
     flow_of,
     form_of,
-    landed,
     made_of,
     new_flow,
     parked,
     result_of,
     spent,
 )
-from authmw.consumer.oauth.linking import KIND, check_attachable, is_known, proof_by, waiting_of
-from authmw.consumer.oauth.responses import AttachResponse, AuthenticateResponse, LeadResponse, OneTapStartResponse
+from authmw.consumer.oauth.id_tokens import IDTokens
+from authmw.consumer.oauth.landing import answered, check_public, check_same_session, factor_of, land, starts
+from authmw.consumer.oauth.linking import proof_by, waiting_of
+from authmw.consumer.oauth.one_tap import GoogleOneTap, one_tapped
+from authmw.consumer.oauth.responses import AttachResponse, AuthenticateResponse, LeadResponse
 from authmw.consumer.oauth.sandbox import SANDBOX_TOKEN, sandbox_proof
 from authmw.consumer.proofs import asked_of, check_may_add_factor, signed_in_caller
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge, check_pkce, checked_pkce_challenge
 from authmw.factors.oauth.exchange import Directory, Known
-from authmw.factors.oauth.id_tokens import Expected
-from authmw.factors.oauth.rules import (
-    LIFE,
-    ProviderTokens,
-    authorization_url,
-    check_callback_issuer,
-    profile_of,
-    scopes_of,
-)
+from authmw.factors.oauth.rules import LIFE, authorization_url, check_callback_issuer, scopes_of
 from authmw.ledger.commits import commit
 from authmw.limits import Limit
 from authmw.operations import Call, Core, Product, current_call, operation
-from authmw.parameters import JWT, URL, Claims, Id, Name, SessionMinutes, TelemetryId, Text, Token
+from authmw.parameters import JWT, URL, Claims, Id, SessionMinutes, TelemetryId, Text, Token
 from authmw.people.directory import user_by_reference
-from authmw.people.records import Part
 from authmw.rows import Row
-from authmw.signin.complete import Asked, Proof, complete
 from authmw.signin.keys import KeyRing
 from authmw.signin.limits import charge
 from authmw.signin.rules import check_may_add
@@ -80,6 +66,8 @@ class OAuth(Product):
         super().__init__(core)
         self.keys = keys
         self.directory = Directory()
+        self.google_one_tap = GoogleOneTap(core, self.directory)
+        self.id_tokens = IDTokens(core, keys, self.directory)
 
     def rows(self) -> tuple[Row, ...]:
         """What browsers reach."""
@@ -113,12 +101,14 @@ class OAuth(Product):
         `oauth_attach_token_not_found`.
         """
         call = current_call()
-        _check_public(call, public_token)
+        check_public(call, public_token)
         setup = configured(call, provider)
-        await charge(call, _starts(call))
+        await charge(call, starts(call))
         details: dict[str, Any] = destinations(call, login_redirect_url, signup_redirect_url)
+        attached: tuple[Write, ...] = ()
         if oauth_attach_token is not None:
-            details["attach"] = (await attaching(call, oauth_attach_token, setup.name)).challenge_id
+            attach = await attaching(call, oauth_attach_token, setup.name)
+            details["attach"], attached = attach.challenge_id, (Update(spent(call, attach)),)
         scopes = scopes_of(setup.row(), setup, custom_scopes)
         known = await self.directory.known(call, setup)
         visitor = browser_of(call, binding) or tokens.token()
@@ -134,7 +124,7 @@ class OAuth(Product):
             scopes=scopes,
             parameters=provider_parameters or {},
         )
-        await commit(Insert(flow), factor=_factor(setup.name))
+        await commit(Insert(flow), *attached, factor=factor_of(setup.name))
         return LeadResponse(redirect_url=url, binding=binding_of(call, visitor))
 
     @operation("GET", "/v1/oauth/callback/{oauth_callback_id}", action="OAuthCallback", door="navigation")
@@ -166,18 +156,17 @@ class OAuth(Product):
             if "credential" in form:
                 if not csrf_cookie or not tokens.same(csrf_cookie, form.get("g_csrf_token", "")):
                     raise Refused("oauth_state_mismatch")
-                return await self._one_tapped(
-                    call, form["credential"], visitor, None, destinations(call, None, None), forms
-                )
+                places = destinations(call, None, None)
+                return await one_tapped(call, self.directory, form["credential"], visitor, None, places, forms)
         flow = await flow_of(call, FLOW, setup.name, said.get("state"), visitor)
         try:
             result = await self._came_back(call, await self.directory.known(call, setup), flow, said)
-            return await self._land(call, flow, result, forms)
+            return await land(call, flow, result, forms)
         except Refused as refused:
             if call.committed:
                 raise
             refusal = FlowRefused(refused, str(flow.details["login"]))
-            await commit(Update(spent(call, flow)), *forms, refusal=refusal, factor=_factor(setup.name))
+            await commit(Update(spent(call, flow)), *forms, refusal=refusal, factor=factor_of(setup.name))
             raise
 
     @operation("POST", "/v1/oauth/callback/{oauth_callback_id}", action="OAuthCallbackForm", door="navigation")
@@ -190,43 +179,10 @@ class OAuth(Product):
         setup = by_callback(call, oauth_callback_id)
         if not setup.row().form_post and not (setup.name == "google" and "credential" in form):
             raise Refused("oauth_invalid_callback_request")
-        await charge(call, _starts(call))
+        await charge(call, starts(call))
         kept, handle = parked(call, setup.name, form)
-        await commit(Insert(kept), factor=_factor(setup.name))
+        await commit(Insert(kept), factor=factor_of(setup.name))
         return LeadResponse(redirect_url=f"{self.callback_url(setup.name)}?parked={handle}")
-
-    @operation("GET", "/v1/public/oauth/google/onetap/start", action="GoogleOneTapStart", door="navigation")
-    async def one_tap_start(self, *, public_token: Token, binding: Text | None = None) -> OneTapStartResponse:
-        """What a page needs to show Google One Tap: the client id, where to submit, and the nonce and token of one use within ten minutes."""
-        call = current_call()
-        _check_public(call, public_token)
-        setup = configured(call, "google")
-        await charge(call, _starts(call))
-        visitor = browser_of(call, binding) or tokens.token()
-        flow, nonce = new_flow(call, ONE_TAP, setup.name, visitor, {})
-        await commit(Insert(flow), factor=_factor(setup.name))
-        return OneTapStartResponse(
-            google_client_id=setup.client_id,
-            oauth_callback_id=callback_id(call.settings.project_id, call.settings.environment, setup.name),
-            stytch_csrf_token=made_of(call, flow, nonce, "csrf"),
-            nonce=nonce,
-            binding=binding_of(call, visitor),
-        )
-
-    @operation("POST", "/v1/public/oauth/google/onetap/submit", action="GoogleOneTapSubmit", door="navigation")
-    async def one_tap_submit(
-        self,
-        *,
-        id_token: JWT,
-        stytch_csrf_token: Token,
-        login_redirect_url: URL | None = None,
-        signup_redirect_url: URL | None = None,
-        binding: Text | None = None,
-    ) -> LeadResponse:
-        """Where to go after One Tap: the app, with a token for `authenticate`. Refused like `callback`, and for an ID token that is not for this project (OAU-07)."""
-        call = current_call()
-        places = destinations(call, login_redirect_url, signup_redirect_url)
-        return await self._one_tapped(call, id_token, browser_of(call, binding), stytch_csrf_token, places, ())
 
     @operation("POST", "/v1/oauth/attach", action="OAuthAttach")
     async def attach(
@@ -263,7 +219,7 @@ class OAuth(Product):
             session_id=live.session.session_id if live else None,
             details={"session_epoch": user.session_epoch, "browser": call.caller.audience == "browser"},
         )
-        await commit(Insert(attach), subject_id=user.id, factor=_factor(setup.name))
+        await commit(Insert(attach), subject_id=user.id, factor=factor_of(setup.name))
         return AttachResponse(oauth_attach_token=token)
 
     @operation("POST", "/v1/oauth/authenticate", action="OAuthAuthenticate")
@@ -292,45 +248,18 @@ class OAuth(Product):
         )
         if token == SANDBOX_TOKEN and call.settings.sandbox and not call.settings.live:
             proof, part, granted = await sandbox_proof(call)
-            return await self._answer(call, proof, part, granted, asked)
+            return await answered(call, self.keys, proof, part, granted, asked)
         waiting = waiting_of(await call.storage.find(Challenge, "digest", (tokens.digest(token),)), call, RESULT)
         tries = Limit("oauth token", (call.settings.project_id, waiting.challenge_id), 10, None)
         await charge(call, tries, refusal="oauth_token_not_found")
         check_pkce(waiting.pkce, code_verifier)
         result = result_of(call, waiting)
-        await self._check_same_session(call, result, session_token, session_jwt)
+        await check_same_session(call, self.keys, result, session_token, session_jwt)
         proof, part = await proof_by(call, result, Update(spent(call, waiting)))
-        return await self._answer(call, proof, part, result.granted, asked)
-
-    @operation("POST", "/v1/oauth/google/id_token/authenticate", action="OAuthGoogleIDTokenAuthenticate")
-    async def google_id_token(
-        self,
-        *,
-        id_token: JWT,
-        session_duration_minutes: SessionMinutes,
-        nonce: Text | None = None,
-        oauth_attach_token: Token | None = None,
-    ) -> AuthenticateResponse:
-        """Sign in by an ID token that a native app got from Google, once. `nonce` is what the app gave to Google. Refused: `oauth_flow_callback_error`."""
-        return await self._native("google", id_token, nonce, oauth_attach_token, session_duration_minutes, None)
-
-    @operation("POST", "/v1/oauth/apple/id_token/authenticate", action="OAuthAppleIDTokenAuthenticate")
-    async def apple_id_token(
-        self,
-        *,
-        id_token: JWT,
-        session_duration_minutes: SessionMinutes,
-        name: Name | None = None,
-        nonce: Text | None = None,
-        oauth_attach_token: Token | None = None,
-    ) -> AuthenticateResponse:
-        """Sign in by an ID token that a native app got from Apple, once. `nonce` is the raw one, whose SHA-256 the app gave to Apple, or that itself."""
-        return await self._native("apple", id_token, nonce, oauth_attach_token, session_duration_minutes, name)
-
-    # --- What they share ---
+        return await answered(call, self.keys, proof, part, result.granted, asked)
 
     async def _came_back(self, call: Call, known: Known, flow: Challenge, said: Mapping[str, str | None]) -> Result:
-        check_callback_issuer(known.row, said.get("iss"))
+        check_callback_issuer(known.row, said.get("iss"), known.provider.tenants)
         if said.get("error") is not None:
             raise Refused("unable_to_authorize_oauth_provider")
         code, state = said.get("code"), said.get("state")
@@ -344,6 +273,7 @@ class OAuth(Product):
             verifier=made_of(call, flow, state, "verifier"),
             nonce=made_of(call, flow, state, "nonce"),
             user=said.get("user"),
+            scopes=flow.details["scopes"],
         )
         return Result(
             provider=known.provider.name,
@@ -351,115 +281,3 @@ class OAuth(Product):
             granted=granted,
             attach_id=str(flow.details.get("attach", "")),
         )
-
-    async def _land(self, call: Call, flow: Challenge, result: Result, forms: tuple[Write, ...]) -> LeadResponse:
-        await check_attachable(call, result)
-        waiting, url = landed(call, flow, result, known=await is_known(call, result))
-        await commit(Update(spent(call, flow)), *forms, Insert(waiting), factor=_factor(result.provider))
-        return LeadResponse(redirect_url=url)
-
-    async def _one_tapped(
-        self,
-        call: Call,
-        credential: str,
-        visitor: str | None,
-        csrf: str | None,
-        places: dict[str, str],
-        forms: tuple[Write, ...],
-    ) -> LeadResponse:
-        result, claims = await self._by_id_token(call, "google", credential)
-        nonce = claims.get("nonce")
-        flow = await flow_of(call, ONE_TAP, "google", nonce if isinstance(nonce, str) else None, visitor)
-        if csrf is not None and not tokens.same(csrf, made_of(call, flow, str(nonce), "csrf")):
-            raise Refused("oauth_state_mismatch")
-        return await self._land(call, attrs.evolve(flow, details={**flow.details, **places}), result, forms)
-
-    async def _by_id_token(self, call: Call, name: str, id_token: str) -> tuple[Result, dict[str, Any]]:
-        setup = configured(call, name)
-        known = await self.directory.known(call, setup)
-        expected = Expected(issuers=known.row.issuers, client_id=setup.client_id, client_ids=setup.audiences)
-        claims = await self.directory.claims(call, known, id_token, expected)
-        granted = ProviderTokens(id_token=id_token, expires_at=datetime.fromtimestamp(claims["exp"], UTC))
-        return Result(provider=name, profile=profile_of(known.row, setup, claims), granted=granted), claims
-
-    async def _native(
-        self, provider: str, id_token: str, nonce: str | None, attach: str | None, minutes: int, name: Name | None
-    ) -> AuthenticateResponse:
-        call = current_call()
-        result, claims = await self._by_id_token(call, provider, id_token)
-        _check_native_nonce(claims.get("nonce"), nonce)
-        if name is not None:
-            result.profile.first_name, result.profile.last_name = name.first_name, name.last_name
-        if attach is not None:
-            result.attach_id = (await attaching(call, attach, provider)).challenge_id
-            await self._check_same_session(call, result, None, None)
-        proof, part = await proof_by(call, result, await _used(call, claims))
-        asked = asked_of(call, session_token=None, session_jwt=None, minutes=minutes, custom_claims=None)
-        return await self._answer(call, proof, part, result.granted, asked)
-
-    async def _check_same_session(self, call: Call, result: Result, token: str | None, jwt: str | None) -> None:
-        """What a browser's session asked to be added comes back to that session only: else a link could have a stranger's identity added to the sender's account."""
-        attach = await call.storage.get(Challenge, result.attach_id) if result.attach_id else None
-        if attach is None or not attach.details.get("browser"):
-            return
-        live = await signed_in_caller(call, self.keys, token, jwt)
-        if live is None or live.session.session_id != attach.session_id:
-            raise Refused("oauth_attach_token_not_found")
-
-    async def _answer(
-        self, call: Call, proof: Proof, part: Part, granted: ProviderTokens, asked: Asked
-    ) -> AuthenticateResponse:
-        signed_in = await complete(proof, asked, self.keys)
-        return sign_in_answer(
-            AuthenticateResponse,
-            signed_in,
-            call.now,
-            provider_subject=str(part.details["provider_subject"]),
-            provider_type=str(part.details["provider_type"]),
-            provider_values=granted,
-            reset_sessions=signed_in.reset_sessions,
-            oauth_user_registration_id=part.part_id,
-            user_session=session_answer(signed_in.session) if signed_in.session else None,
-        )
-
-
-def _check_public(call: Call, public_token: str) -> None:
-    ours = call.settings.public_token
-    if not ours or not tokens.same(public_token, ours):
-        raise Refused("public_token_not_found")
-
-
-def _starts(call: Call) -> Limit:
-    """What a stranger can make us store, by address."""
-    return Limit("oauth starts", (call.settings.project_id, call.caller.ip_address), 120, timedelta(minutes=1))
-
-
-def _factor(provider: str) -> str:
-    return f"{KIND}:{provider}"
-
-
-def _check_native_nonce(said: object, given: str | None) -> None:
-    """Refused unless the token holds the app's nonce, raw or hashed as Apple's kit does; a token that holds one needs it (OAU-07)."""
-    if said is None and given is None:
-        return
-    if isinstance(said, str) and given is not None:
-        if tokens.same(said, given) or tokens.same(said, hashlib.sha256(given.encode()).hexdigest()):
-            return
-    raise Refused("oauth_flow_callback_error")
-
-
-async def _used(call: Call, claims: dict[str, Any]) -> Write:
-    """Marks an ID token as used, by what it says: its text has several spellings."""
-    key = "oauth-id-token|" + tokens.digest(msgspec.json.encode(claims, order="sorted").decode())
-    if await call.storage.get(Challenge, key) is not None:
-        raise Refused("oauth_flow_callback_error")
-    return Insert(
-        Challenge(
-            challenge_id=key,
-            purpose="oauth_id_token",
-            subject_id="",
-            method_id="",
-            created_at=call.now,
-            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
-        )
-    )

@@ -5,6 +5,7 @@ Law: a failed call is one refusal that says nothing of the provider's words; doc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -90,9 +91,21 @@ class Directory:
             raise Refused(FAILED) from None
 
     async def exchange(
-        self, call: Call, known: Known, *, code: str, redirect_uri: str, verifier: str, nonce: str, user: str | None
+        self,
+        call: Call,
+        known: Known,
+        *,
+        code: str,
+        redirect_uri: str,
+        verifier: str,
+        nonce: str,
+        user: str | None,
+        scopes: Sequence[str],
     ) -> tuple[Profile, ProviderTokens]:
-        """Who a code is for and what it grants, after every check. `user` is the display name that Apple posts beside the code."""
+        """Who a code is for and what it grants, after every check.
+
+        `user` is the display name that Apple posts beside the code; `scopes` is what was asked for, which a provider that grants all of it need not repeat (RFC 6749 section 5.1).
+        """
         row, provider = known.row, known.provider
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
         if row.pkce:
@@ -106,7 +119,7 @@ class Directory:
         }
         request = FetchRequest(url=row.token_url, method="POST", headers=headers, body=urlencode(form).encode())
         answer = await ask(call, request, key=code)
-        got = granted(answer.status, answer.body, row.scopes, call.now)
+        got = granted(answer.status, answer.body, scopes, call.now)
         said, emails = await self._said(call, known, got, code=code, nonce=nonce)
         if provider.name == "apple" and user:
             said = {**said, **_displayed(user)}

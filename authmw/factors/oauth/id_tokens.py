@@ -33,6 +33,8 @@ LEEWAY = 60
 """Seconds that `iat` and `nbf` may be ahead of our clock."""
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _LAST_SECOND = 253_402_300_799
+TENANT_PLACE = "{tenantid}"
+"""Where the tenant stands in the issuer of Microsoft."""
 _TENANT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -143,13 +145,23 @@ def _check_parties(claims: Mapping[str, Any], expected: Expected) -> None:
 
 
 def _issuer_fits(claims: Mapping[str, Any], issuer: str, tenants: frozenset[str]) -> bool:
-    """Exact, but for Microsoft's template, which is completed by the token's own tenant; that must be one that may sign in."""
-    if "{tenantid}" in issuer:
+    """Exact, but for Microsoft's template, which the token's own tenant completes."""
+    said = claims.get("iss")
+    if TENANT_PLACE in issuer:
         tenant = claims.get("tid")
-        if not isinstance(tenant, str) or not _TENANT.fullmatch(tenant) or (tenants and tenant not in tenants):
+        if not isinstance(tenant, str) or said != issuer.replace(TENANT_PLACE, tenant):
             return False
-        issuer = issuer.replace("{tenantid}", tenant)
-    return _same(claims.get("iss"), issuer)
+    return isinstance(said, str) and issuer_fits(said, issuer, tenants)
+
+
+def issuer_fits(said: str, issuer: str, tenants: frozenset[str]) -> bool:
+    """Whether an issuer is the known one: byte for byte, or one tenant of Microsoft's template that may sign in (all may if none is named)."""
+    before, place, behind = issuer.partition(TENANT_PLACE)
+    if not place:
+        return tokens.same(said, issuer)
+    tenant = said[len(before) : len(said) - len(behind)]
+    named = bool(_TENANT.fullmatch(tenant)) and (not tenants or tenant in tenants)
+    return named and said == before + tenant + behind
 
 
 def _check_times(claims: Mapping[str, Any], now: float) -> None:

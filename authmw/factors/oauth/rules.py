@@ -18,7 +18,7 @@ import msgspec
 
 from authmw.crypto import tokens
 from authmw.errors import Refused
-from authmw.factors.oauth.id_tokens import ALGORITHMS
+from authmw.factors.oauth.id_tokens import ALGORITHMS, issuer_fits
 from authmw.fetching import decoded_object
 from authmw.identifiers import canonical_email
 from authmw.oauth_providers import PERSONAL_TENANT, OAuthProvider, ProviderRow, may_be_called
@@ -142,12 +142,12 @@ def authorization_url(
 # --- What came back ---
 
 
-def check_callback_issuer(row: ProviderRow, issuer: str | None) -> None:
+def check_callback_issuer(row: ProviderRow, issuer: str | None, tenants: frozenset[str]) -> None:
     """Refused for a redirect of another server, or one that does not name itself though it says that it does (RFC 9207 section 2.4)."""
     if issuer is None and not row.announces_issuer:
         return
-    known = {row.announces_issuer} if row.announces_issuer else set(row.issuers)
-    if issuer is None or issuer not in known:
+    known = (row.announces_issuer,) if row.announces_issuer else row.issuers
+    if issuer is None or not any(issuer_fits(issuer, one, tenants) for one in known):
         raise Refused("oauth_invalid_callback_request")
 
 

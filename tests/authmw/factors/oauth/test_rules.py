@@ -6,13 +6,22 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from authmw import Misconfigured, OAuthProvider, Settings
 from authmw.errors import Refused
-from authmw.factors.oauth.rules import authorization_url, granted, is_proof, profile_of, scopes_of
+from authmw.factors.oauth.rules import (
+    authorization_url,
+    check_callback_issuer,
+    granted,
+    is_proof,
+    merged,
+    profile_of,
+    scopes_of,
+)
 from authmw.oauth_providers import PROVIDERS
 from tests.world import PROJECT_ID, SECRET
 
@@ -148,3 +157,51 @@ def test_a_provider_that_cannot_work_is_named_when_settings_are_built(fault: OAu
 
 def test_a_secret_of_a_provider_does_not_print() -> None:
     assert "hidden" not in repr(OAuthProvider(name="google", client_id="x", client_secret="hidden"))
+
+
+def test_a_gitlab_of_ones_own_is_asked_at_its_own_address_and_believed_only_if_the_project_says_so() -> None:
+    hosted = provider("gitlab", issuer="https://git.example.org", token_url="https://inside.example.org/token")
+    row = hosted.row()
+    assert row.authorize_url == "https://git.example.org/oauth/authorize"
+    assert row.userinfo_url == "https://git.example.org/oauth/userinfo"
+    assert row.jwks_url == "https://git.example.org/oauth/discovery/keys"
+    assert row.token_url == "https://inside.example.org/token"
+    assert (row.issuers, row.proof) == (("https://git.example.org",), "never")
+    below = provider("gitlab", issuer="https://example.org/gitlab/", email_is_proof=True).row()
+    assert (below.authorize_url, below.proof) == ("https://example.org/gitlab/oauth/authorize", "flag")
+    assert provider("gitlab").row().authorize_url == "https://gitlab.com/oauth/authorize"
+
+
+@given(st.sampled_from(sorted(PROVIDERS)), st.text(max_size=60), st.frozensets(st.text(max_size=36), max_size=2))
+def test_no_text_is_the_issuer_of_a_redirect_but_the_known_one(name: str, said: str, tenants: frozenset[str]) -> None:
+    """OAU-02: whatever is listed as a tenant, the text around it stays exact."""
+    row = PROVIDERS[name]
+    for text in (said, *(issuer.replace("{tenantid}", said) for issuer in row.issuers)):
+        if text in {*row.issuers, row.announces_issuer} and "{" not in text:
+            continue
+        with pytest.raises(Refused):
+            check_callback_issuer(row, text, tenants)
+
+
+@given(st.text("!#[]~abz ,", max_size=60))
+def test_what_was_granted_is_what_the_answer_says_or_else_what_was_asked(scope: str) -> None:
+    body = msgspec.json.encode({"access_token": "a", "token_type": "Bearer", "scope": scope})
+    got = granted(200, body, ["asked"], NOW).scopes
+    assert got == (scope.replace(",", " ").split() if scope else ["asked"])
+
+
+@given(
+    st.sampled_from(sorted(PROVIDERS)),
+    st.dictionaries(st.text(max_size=6), JSON),
+    st.dictionaries(st.text(max_size=6), JSON),
+)
+def test_userinfo_completes_a_token_of_the_same_subject_only(
+    name: str, claims: dict[str, Any], userinfo: dict[str, Any]
+) -> None:
+    """OAU-04: and an address never borrows the flag of another document."""
+    claims, userinfo = {"sub": name, "email_verified": True, **claims}, {"email": "a@example.org", **userinfo}
+    if userinfo.get("sub") != claims["sub"]:
+        with pytest.raises(Refused):
+            merged(claims, userinfo)
+    userinfo["sub"] = claims["sub"]
+    assert merged(claims, userinfo)["email_verified"] == userinfo.get("email_verified", False)
