@@ -1,6 +1,6 @@
 """What tests of authmw, of its adapters and of hosts share."""
 
 from authmw.testing.clock import FixedClock
-from authmw.testing.interleaving import TakingTurns, interleave
+from authmw.testing.interleaving import TakingTurns, interleave, turn
 
-__all__ = ["FixedClock", "TakingTurns", "interleave"]
+__all__ = ["FixedClock", "TakingTurns", "interleave", "turn"]

@@ -83,7 +83,8 @@ def _wait_for_turn() -> Generator[object, None, None]:
     yield _TURN
 
 
-async def _turn() -> None:
+async def turn() -> None:
+    """Let others go first, if `interleave` runs this; nothing otherwise."""
     if _scheduled.get():
         await _wait_for_turn()
 
@@ -109,35 +110,35 @@ class TakingTurns:
 
     async def get(self, kind: type[R], key: str) -> R | None:
         """As the storage behind it, when it is its turn."""
-        await _turn()
+        await turn()
         return await self.behind.get(kind, key)
 
     async def find(self, kind: type[R], index: str, value: Value) -> R | None:
         """As the storage behind it, when it is its turn."""
-        await _turn()
+        await turn()
         return await self.behind.find(kind, index, value)
 
     async def page(
         self, kind: type[R], where: Filter, *, order: Order = Order(), after: Cursor | None = None, limit: int
     ) -> Page[R]:
         """As the storage behind it, when it is its turn."""
-        await _turn()
+        await turn()
         return await self.behind.page(kind, where, order=order, after=after, limit=limit)
 
     async def count(self, kind: type[R], where: Filter, *, at_most: int) -> int:
         """As the storage behind it, when it is its turn."""
-        await _turn()
+        await turn()
         return await self.behind.count(kind, where, at_most=at_most)
 
     async def commit(self, *writes: Write) -> None:
         """As the storage behind it, when it is its turn."""
-        await _turn()
+        await turn()
         await self.behind.commit(*writes)
         self.commits.append(writes)
 
     async def sweep(self, now: datetime, limit: int) -> int:
         """As the storage behind it, when it is its turn."""
-        await _turn()
+        await turn()
         return await self.behind.sweep(now, limit)
 
     async def close(self) -> None:

@@ -4,7 +4,8 @@
         def make_storage(self, folder, namespace=""):
             return MyStorage(folder / "data", namespace)
 
-Adapters of every `io` are run as they declare; `shared = False` says that two storages over one folder share nothing. What a server needs (a database of its
+Adapters of every `io` are run as they declare; `shared = False` says that two storages over one folder share nothing,
+`across_processes = False` that they do so in one process only. What a server needs (a database of its
 own for each test, say) stands in a fixture of the subclass with `autouse=True`. Needs pytest and hypothesis.
 """
 

@@ -24,7 +24,9 @@ class Contract:
     """The one method and the declarations that a subclass provides."""
 
     shared: ClassVar[bool] = True
-    """Whether storages made over one folder and namespace reach the same data, also from other processes and after a fork."""
+    """Whether storages made over one folder and namespace reach the same data."""
+    across_processes: ClassVar[bool] = True
+    """Whether they do so from other processes and after a fork too."""
 
     def make_storage(self, folder: Path, namespace: str = "") -> Storage:
         """A new storage over what lies in `folder`; another folder is other data.
