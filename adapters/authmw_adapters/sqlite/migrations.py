@@ -6,11 +6,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-import attrs
-
 from authmw.errors import Duplicate, StorageError
 from authmw.storage import Index, key_of
-from authmw_adapters.sqlite.tables import Table, joined
+from authmw_adapters.layout import check_names, joined
+from authmw_adapters.sqlite.tables import Table, added
 
 SCHEMA = 2
 """The version of the layout. 2 spells index values of several texts in another way than 1."""
@@ -20,7 +19,7 @@ def migrate(connection: sqlite3.Connection, prefix: str, tables: Sequence[Table[
     """Make what is missing, in the open transaction. StorageError if a newer version wrote here or two kinds would share a table; Duplicate if a new
     unique index cannot hold what is stored.
     """
-    _check_names(prefix, tables)
+    check_names(tables, f"{prefix}authmw_schema")
     versions = f'"{prefix}authmw_schema"'
     connection.execute(f'CREATE TABLE IF NOT EXISTS {versions} ("version" INTEGER NOT NULL) STRICT')
     held: int | None = connection.execute(f'SELECT max("version") FROM {versions}').fetchone()[0]
@@ -33,12 +32,6 @@ def migrate(connection: sqlite3.Connection, prefix: str, tables: Sequence[Table[
     if held != SCHEMA:
         connection.execute(f"DELETE FROM {versions}")
         connection.execute(f"INSERT INTO {versions} VALUES (?)", (SCHEMA,))
-
-
-def _check_names(prefix: str, tables: Sequence[Table[Any]]) -> None:
-    names = [f"{prefix}authmw_schema", *(name for table in tables for name in table.made())]
-    if len(set(names)) < len(names):
-        raise StorageError("Two kinds of record or their indexes would share a table.")
 
 
 def _drop_sides(connection: sqlite3.Connection, table: Table[Any]) -> None:
@@ -64,14 +57,13 @@ def _migrate(connection: sqlite3.Connection, table: Table[Any]) -> None:
 
 def _add_columns(connection: sqlite3.Connection, table: Table[Any]) -> None:
     standing = {row[1] for row in connection.execute(f'PRAGMA table_info("{table.name}")')}
-    required = {field.name for field in attrs.fields(table.kind) if field.default is attrs.NOTHING}
     for name, column in table.columns.items():
         if name in standing:
             continue
-        if name in required:
+        if table.required(column):
             message = f"{table.description.kind} has a new field {name} without a default, and records that lack it."
             raise StorageError(message)
-        connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {column.added()}')
+        connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {added(column)}')
     if table.rest and "rest" not in standing:
         connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "rest" TEXT NOT NULL DEFAULT \'{{}}\'')
 

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 
 from authmw.errors import StorageError
 from authmw.storage import (
-    KEY,
     And,
     Between,
     Cursor,
@@ -21,7 +20,8 @@ from authmw.storage import (
     StartsWith,
     Value,
 )
-from authmw_adapters.sqlite.tables import SEPARATOR, Table, behind, joined
+from authmw_adapters.layout import SEPARATOR, behind, joined
+from authmw_adapters.sqlite.tables import Table
 
 Clause: TypeAlias = tuple[str, list[Any]]
 _NONE: Clause = ("0", [])
@@ -53,10 +53,7 @@ def counting(table: Table[Any], asked: Filter, at_most: int) -> Clause:
 
 def paging(table: Table[Any], asked: Filter, order: Order, after: Cursor | None, limit: int) -> Clause:
     """The statement for one page. StorageError for an index that cannot order."""
-    columns = table.columns_of(order.index)
-    if order.index != KEY and not table.description.index(order.index).single:
-        message = f"{order.index} cannot order {table.description.kind}."
-        raise StorageError(message)
+    columns = table.ordering(order)
     source = f'"{table.name}" AS t'
     if columns is None:
         source += f' JOIN "{table.side(order.index)}" AS o ON o."record" = t."{table.key}"'

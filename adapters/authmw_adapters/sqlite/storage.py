@@ -15,7 +15,6 @@ from authmw.errors import Conflict, Duplicate, OutcomeUnknown, StorageError
 from authmw.storable import check_changed_values, check_commit, storable_text, storable_value
 from authmw.storage import (
     IO,
-    KEY,
     Check,
     Cursor,
     Delete,
@@ -29,10 +28,11 @@ from authmw.storage import (
     key_of,
     moment,
 )
+from authmw_adapters.layout import Change, checked_namespace, joined
 from authmw_adapters.sqlite.connections import Connections
 from authmw_adapters.sqlite.migrations import migrate
 from authmw_adapters.sqlite.queries import counting, paging
-from authmw_adapters.sqlite.tables import Table, checked_namespace, joined
+from authmw_adapters.sqlite.tables import Table
 
 R = TypeVar("R", bound=Record)
 _KEPT_AFTER_EXPIRY = timedelta(days=1)
@@ -95,7 +95,7 @@ class SQLiteStorage:
         with self._connections.one() as connection:
             rows = connection.execute(sql, values).fetchall()
         records = tuple(table.read(row) for row in rows[:limit])
-        return Page(records, _cursor(table, records[-1], order) if len(rows) > limit else None)
+        return Page(records, table.cursor(records[-1], order) if len(rows) > limit else None)
 
     async def count(self, kind: type[R], where: Filter, *, at_most: int) -> int:
         """How many records the filter holds for, up to `at_most`."""
@@ -110,7 +110,7 @@ class SQLiteStorage:
         with self._connections.one() as connection:
             connection.execute("BEGIN IMMEDIATE")
             changes = [change for write in writes if (change := self._judged(connection, write))]
-            check_changed_values(sum(change.index_values() for change in changes))
+            check_changed_values(sum(change.index_values for change in changes))
             changes.sort(key=lambda change: (change.table.name, change.key))
             for step in (_Change.remove_values, _Change.write_row, _Change.add_values):
                 for change in changes:
@@ -169,37 +169,17 @@ def _changed(table: Table[Any]) -> Conflict:
     return Conflict(f"A record of {table.description.kind} has changed.")
 
 
-def _cursor(table: Table[R], record: R, order: Order) -> Cursor:
-    key = key_of(record)
-    value = (key,) if order.index == KEY else next(iter(table.description.index(order.index).of(record)))
-    return Cursor(value, key)
-
-
-class _Change:
+class _Change(Change):
     """One write of a commit, in its three steps: old index values go, the row is written, new index values come."""
 
     def __init__(self, table: Table[Any], write: Write, old: Record | None) -> None:
+        super().__init__(table, write, old)
         self.table = table
-        self.write = write
-        self.key = key_of(write.record)
-        new = None if isinstance(write, Delete) else write.record
-        self._gone: dict[str, list[Value]] = {}
-        self._new: dict[str, list[Value]] = {}
-        for index in table.description.indexes:
-            before = index.of(old) if old else frozenset[Value]()
-            after = index.of(new) if new else frozenset[Value]()
-            if before != after:
-                self._gone[index.name] = sorted(before - after)
-                self._new[index.name] = sorted(after - before)
-
-    def index_values(self) -> int:
-        """How many index values this adds and removes."""
-        return sum(map(len, self._gone.values())) + sum(map(len, self._new.values()))
 
     def remove_values(self, connection: sqlite3.Connection) -> None:
         """What goes, goes first: a value may move from one record to another."""
-        for name, values in self._gone.items():
-            if values and name in self.table.sides:
+        for name, values in self.gone.items():
+            if values:
                 gone = [(joined(value), self.key) for value in values]
                 sql = f'DELETE FROM "{self.table.side(name)}" WHERE "value" = ? AND "record" = ?'
                 connection.executemany(sql, gone)
@@ -220,8 +200,8 @@ class _Change:
 
     def add_values(self, connection: sqlite3.Connection) -> None:
         """Add what is new. Duplicate if a unique index holds it for another record."""
-        for name, values in self._new.items():
-            if values and name in self.table.sides:
+        for name, values in self.new.items():
+            if values:
                 new = [(joined(value), self.key) for value in values]
                 try:
                     connection.executemany(f'INSERT INTO "{self.table.side(name)}" VALUES (?, ?)', new)
