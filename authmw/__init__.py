@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from authmw.auth import Auth
+from authmw.changes import Change
 from authmw.errors import Misconfigured, Refused
 from authmw.guard.bearer import current_token, require_bearer
 from authmw.guard.decorators import require_fresh, require_mfa, require_permission, require_role, require_session
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Auth",
     "AuthMiddleware",
+    "Change",
     "Cookies",
     "LockRules",
     "Misconfigured",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 
 import attrs
+import msgspec
 
 from authmw import drive
+from authmw.changes import Listen, Listeners, Shown
 from authmw.clock import Clock, SystemClock
 from authmw.errors import Misconfigured
 from authmw.factors.challenges import Challenge
@@ -19,7 +22,8 @@ from authmw.health import Finding, Health, faults_of, health_of, setup_of
 from authmw.ledger.notes import Notes
 from authmw.ledger.outbox import dispatch_due
 from authmw.ledger.performing import Performer
-from authmw.ledger.records import Event, Outgoing, Purge
+from authmw.ledger.records import Delivery, Event, Outgoing, Purge
+from authmw.ledger.telling import tell_due
 from authmw.limits import RateLimiter
 from authmw.operations import Caller, Core, Visit, visit
 from authmw.people.apps import ConnectedApp, Consent, Grant
@@ -36,6 +40,7 @@ from authmw.signin.keys import FirstKey, KeyRing, StoredKey
 from authmw.storage import Record, Storage, description
 
 T = TypeVar("T")
+L = TypeVar("L", bound=Listen)
 _log = logging.getLogger("authmw")
 
 KINDS: tuple[type[Record], ...] = (
@@ -47,6 +52,7 @@ KINDS: tuple[type[Record], ...] = (
     Event,
     Outgoing,
     Purge,
+    Delivery,
     StoredProject,
     StoredKey,
     FirstKey,
@@ -101,6 +107,7 @@ class Auth(Products):
             sms=sms,
             whatsapp=whatsapp,
             fetcher=fetcher,
+            listeners=Listeners({User: Shown("user", _user_shown)}),
         )
         self._check()
         self.keys = KeyRing(self.core)
@@ -132,9 +139,9 @@ class Auth(Products):
             self._prepared = True
 
     async def work(self) -> int:
-        """One round of background work: send what is due, clear up behind deletions, sweep what expired; how many messages and purges were taken."""
+        """One round of background work: send what is due, tell changes to those who listen, clear up behind deletions, sweep what expired; how many of these were done."""
         now = self.core.clock.now()
-        taken = await dispatch_due(self.core, now) + await purge_due(self.core, now)
+        taken = await dispatch_due(self.core, now) + await tell_due(self.core, now) + await purge_due(self.core, now)
         await self.storage.sweep(now, 50)
         return taken
 
@@ -168,9 +175,32 @@ class Auth(Products):
             raise RuntimeError(message)
         here.kept = answer
 
+    def on(self, *types: str, name: str | None = None) -> Callable[[L], L]:
+        """Have a function told of changes: `@auth.on("direct.user.create", "*.user.delete")`; it takes a `Change` and may be asynchronous.
+
+        A change is stored in the commit that made it, told behind the reply, and told again (by `authmw worker`) until the function returns without raising, for 7
+        days: at least once, so keep `event_id` or `version` where twice would matter. Changes of one object come in their order. It runs outside of any request.
+        `name` is under which a stored change waits for it, the function's module and name unless given; register it wherever the `Auth` is made, so that each
+        process knows. Raises Misconfigured for a type that does not exist.
+        """
+
+        def register(listen: L) -> L:
+            self.core.listeners.add(types, listen, name)
+            return listen
+
+        return register
+
     def close(self) -> None:
         """Wait for what runs behind replies (at most 10 seconds), write what is noted and let go of connections."""
         if not drive.on_loop():
             drive.finish(10)
             self.notes.flush()
             drive.run(self.storage.io, self.storage.close())
+
+
+def _user_shown(user: User, now: datetime) -> dict[str, Any]:
+    """A user as the wire shows one."""
+    from authmw.consumer.answers import user_answer
+
+    shown: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(user_answer(user, now)))
+    return shown

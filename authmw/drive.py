@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextvars
 import os
 import threading
 import weakref
@@ -90,9 +91,12 @@ home = Home()
 
 async def operate(io: IO, work: Coroutine[Any, Any, T]) -> T:
     """Run core work for a host that runs a loop: inline, or in one thread for the whole of it where storage blocks."""
-    if io == "blocking":
+    if io != "blocking":
+        return await work
+    try:
         return await anyio.to_thread.run_sync(step, work, limiter=threads)
-    return await work
+    finally:
+        work.close()  # what was cancelled while it waited for a thread was never begun
 
 
 def run(io: IO, work: Coroutine[Any, Any, T]) -> T:
@@ -193,7 +197,8 @@ class SingleFlight(Generic[T]):
 async def using(io: IO, call: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
     """Call a port other than storage from inside the core, wherever the core runs."""
     if io == "blocking" and on_loop():
-        return await anyio.to_thread.run_sync(step, call(*args, **kwargs), limiter=threads)
+        # Made in the thread: a call that is cancelled while it waits for one is never begun.
+        return await anyio.to_thread.run_sync(lambda: step(call(*args, **kwargs)), limiter=threads)
     if io == "async" and not on_loop():
         return home.run(call(*args, **kwargs))
     return await call(*args, **kwargs)
@@ -285,13 +290,14 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
 
 
 def later(io: IO, work: Coroutine[Any, Any, Any]) -> None:
-    """Run work behind the reply: as a task of the running loop, or in a thread where there is none or the work blocks."""
+    """Run work behind the reply and outside of its context: as a task of the running loop, or in a thread where there is none or the work blocks."""
+    nowhere = contextvars.Context()
     if on_loop():
-        task = asyncio.get_running_loop().create_task(operate(io, work))
+        task = asyncio.get_running_loop().create_task(operate(io, work), context=nowhere)
         _background.add(task)
         task.add_done_callback(_background.discard)
     elif io == "async":
-        asyncio.run_coroutine_threadsafe(work, home.loop())
+        nowhere.run(asyncio.run_coroutine_threadsafe, work, home.loop())
     else:
         submitted = _pool().submit(step, work)
         _submitted.add(submitted)

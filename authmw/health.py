@@ -19,7 +19,7 @@ from authmw.crypto.roots import UnknownKey
 from authmw.crypto.sealing import SealBroken
 from authmw.errors import StorageError
 from authmw.ledger.notes import Notes
-from authmw.ledger.records import Outgoing, Purge
+from authmw.ledger.records import Delivery, Outgoing, Purge
 from authmw.limits import Limit
 from authmw.operations import Core
 from authmw.project import StoredProject
@@ -98,6 +98,7 @@ async def health_of(core: Core, keys: KeyRing, notes: Notes) -> Health:
             await _looked_at("limiter", _count_nothing(core)),
             await _looked_at("keys", _open_keys(keys)),
             await _looked_at("outbox", _waiting(core, Outgoing, "outbox", "messages")),
+            *[await _looked_at("changes", _unheard(core, listener.name)) for listener in core.listeners],
             await _looked_at("purges", _waiting(core, Purge, "purges", "remains of deleted subjects")),
             _event_log(notes),
             *_senders(core),
@@ -160,6 +161,23 @@ async def _waiting(core: Core, kind: type[Record], part: str, what: str) -> Find
         return Finding(part=part, facts=facts)
     message = f"{what.capitalize()} wait longer than {LATE.seconds // 60} minutes: is `authmw worker` running?"
     return Finding(part=part, status="warning", message=message, facts=facts)
+
+
+async def _unheard(core: Core, listener: str) -> Finding:
+    """How far behind a listener is; only one that fails, or that no worker serves, is."""
+    now = core.clock.now()
+    due = Between("due", (listener, ""), (listener, moment(now)))
+    page = await core.storage.page(Delivery, due, order=Order("due"), limit=1)
+    late = now - page.records[0].due_at if page.records else timedelta(0)
+    facts: dict[str, Fact] = {
+        "listener": listener,
+        "due": await core.storage.count(Delivery, due, at_most=COUNTED),
+        "seconds_late": max(0, int(late.total_seconds())),
+    }
+    if late < LATE:
+        return Finding(part="changes", facts=facts)
+    message = f"Changes wait longer than {LATE.seconds // 60} minutes to be told: is `authmw worker` running?"
+    return Finding(part="changes", status="warning", message=message, facts=facts)
 
 
 def _due_at(record: Record) -> datetime:

@@ -30,6 +30,7 @@ from authmw.declarations import Door, Method, Operation, Source
 from authmw.errors import Refused, StorageError
 
 if TYPE_CHECKING:
+    from authmw.changes import Listeners
     from authmw.clock import Clock
     from authmw.crypto.roots import RootKeys
     from authmw.limits import RateLimiter
@@ -123,6 +124,8 @@ class Call:
     """The key of the call's event, given once, so that no call has two."""
     event: Any = attrs.field(default=None, repr=False)
     """The event as it was committed."""
+    deliveries: list[Any] = attrs.field(factory=list[Any], repr=False)
+    """The changes that the commit stored for listeners."""
     outgoing: list[Any] = attrs.field(factory=list[Any], repr=False)
     """Records that the commit adds for work behind it: messages to send, remains to clear."""
     after: list[After] = attrs.field(factory=list[After], repr=False)
@@ -189,6 +192,7 @@ class Core:
     sms: SMSSender | None = None
     whatsapp: WhatsAppSender | None = None
     fetcher: Fetcher | None = None
+    listeners: Listeners
 
 
 class Product:

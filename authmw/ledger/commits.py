@@ -14,6 +14,7 @@ import attrs
 from authmw import drive
 from authmw.crypto import tokens
 from authmw.errors import Conflict, Refused, StorageError
+from authmw.ledger.deriving import deliveries_of
 from authmw.ledger.reading import Remembering
 from authmw.ledger.records import Event
 from authmw.operations import Call, current_call
@@ -64,7 +65,7 @@ async def commit(*writes: Write, subject_id: str = "", factor: str = "", refusal
 @overload
 async def commit(*writes: Write, subject_id: str = "", factor: str = "", refusal: Refused) -> NoReturn: ...
 async def commit(*writes: Write, subject_id: str = "", factor: str = "", refusal: Refused | None = None) -> None:
-    """Commit the one change of the running operation, its event and a check of all it read; then raise the refusal, if there is one.
+    """Commit the one change of the running operation, its event, what listeners are to hear of it and a check of all it read; then raise the refusal, if there is one.
 
     Raises Conflict or Duplicate (the body is repeated by whoever runs it) and StorageError.
     """
@@ -72,7 +73,8 @@ async def commit(*writes: Write, subject_id: str = "", factor: str = "", refusal
     if call.committed:
         raise StorageError("An operation commits once.")
     event = event_of(call, refusal=refusal, subject_id=subject_id, factor=factor)
-    following: list[Write] = [Insert(record) for record in call.outgoing]
+    call.deliveries = deliveries_of(call, writes, event)
+    following: list[Write] = [Insert(record) for record in (*call.outgoing, *call.deliveries)]
     seen = call.storage
     checks = seen.checks(writes) if isinstance(seen, Remembering) else []
     await drive.shielded(_commit_once(call, (*writes, *checks, *following, Insert(event)), event))

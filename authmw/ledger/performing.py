@@ -18,7 +18,8 @@ from authmw.ledger.commits import event_of, follow
 from authmw.ledger.notes import Notes
 from authmw.ledger.outbox import deliver_all
 from authmw.ledger.reading import Remembering
-from authmw.ledger.records import Outgoing
+from authmw.ledger.records import Delivery, Outgoing
+from authmw.ledger.telling import tell_all
 from authmw.operations import PROJECT, Answer, Call, Core, Product, begin, end, visit
 from authmw.storage import Insert, Update
 
@@ -89,12 +90,14 @@ class Performer:
             # A refusal may follow a commit, and what the commit asks for is done all the same.
             if call.committed:
                 await follow(call)
+                _tell_behind(call)
                 _send_behind(call, _messages(call))
             if isinstance(fault, StorageError):
                 raise Refused("server_unavailable") from None
             raise
         if call.committed:
             await follow(call)
+            _tell_behind(call)
             await _send(call)
         return answer
 
@@ -180,6 +183,18 @@ async def _send(call: Call) -> None:
 def _send_behind(call: Call, messages: list[Outgoing]) -> None:
     if messages:
         drive.later(call.core.storage.io, _send_quietly(call.core, messages))
+
+
+def _tell_behind(call: Call) -> None:
+    if call.deliveries:
+        drive.later(call.core.storage.io, _tell_quietly(call.core, call.deliveries))
+
+
+async def _tell_quietly(core: Core, deliveries: list[Delivery]) -> None:
+    try:
+        await tell_all(core, deliveries)
+    except AuthError:
+        return  # They are stored, and due soon.
 
 
 async def _send_quietly(core: Core, messages: list[Outgoing]) -> None:

@@ -69,6 +69,10 @@ class Remembering:
         """As the storage behind it."""
         return await self._storage.count(kind, where, at_most=at_most)
 
+    def known(self, kind: type[R], key: str) -> R | None:
+        """The record of this key as it was read, if it was."""
+        return cast("R | None", self._by_key.get((kind, key)))
+
     def checks(self, writes: Sequence[Write]) -> list[Write]:
         """A `Check` for every record that was read and is not written."""
         written: set[tuple[type[Record], str]] = {(type(write.record), key_of(write.record)) for write in writes}

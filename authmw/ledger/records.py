@@ -1,4 +1,4 @@
-"""What the ledger remembers: one event for each call, and messages on their way out."""
+"""What the ledger remembers: one event for each call, messages on their way out, and changes that somebody waits to hear of."""
 
 from __future__ import annotations
 
@@ -58,6 +58,27 @@ class Outgoing(Record):
     attempts: int = 0
     reported: bool = True
     """Whether the call that asked for it has failed if it cannot be sent; a notice only accompanies a change that stands."""
+    expires_at: datetime
+
+
+@record(
+    "deliveries",
+    key="delivery_id",
+    expires="expires_at",
+    indexes=(by_field("due", "listener", "due_at"), by_field("about", "listener", "object_id", "position")),
+)
+@attrs.frozen(kw_only=True)
+class Delivery(Record):
+    """A change that one listener has not heard yet. `position` orders the changes of one object; `waiting` says that an earlier one is in somebody's hands."""
+
+    delivery_id: str
+    listener: str
+    object_id: str
+    position: str
+    sealed: bytes = attrs.field(repr=False)
+    due_at: datetime
+    attempts: int = 0
+    waiting: bool = False
     expires_at: datetime
 
 
