@@ -15,10 +15,12 @@ from authmw.provider import Provider
 from authmw.provider import Resource as ProtectedResource
 from authmw.redirects import RedirectType, RedirectURL
 from authmw.settings import Cookies, LockRules, PhoneRules, SessionRules, Settings, TOTPRules
+from authmw.trusted_tokens import AttributeMapping, TrustedTokenProfile
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AttributeMapping",
     "Auth",
     "AuthMiddleware",
     "Change",
@@ -40,6 +42,7 @@ __all__ = [
     "SessionRules",
     "Settings",
     "TOTPRules",
+    "TrustedTokenProfile",
     "VerifiedSession",
     "current_session",
     "current_token",

@@ -16,6 +16,7 @@ from authmw.changes import Listen, Listeners, Shown
 from authmw.clock import Clock, SystemClock
 from authmw.errors import Misconfigured
 from authmw.factors.challenges import Challenge
+from authmw.factors.spent import SpentToken
 from authmw.guard.bearer import BearerGuard
 from authmw.guard.sessions import SessionGuard
 from authmw.health import Finding, Health, faults_of, health_of, setup_of
@@ -49,6 +50,7 @@ KINDS: tuple[type[Record], ...] = (
     Credential,
     Session,
     Challenge,
+    SpentToken,
     Event,
     Outgoing,
     Purge,

@@ -201,6 +201,28 @@ ERROR_TYPES = _table(
     ("siwe_message_not_valid_yet", 400, "The message is not valid yet."),
     # Device biometrics
     # Sessions: attest, migrate, exchange, impersonation
+    ("trusted_token_profile_not_found", 404, "The trusted token profile was not found."),
+    ("invalid_trusted_auth_token", 400, "The token is not one that this profile trusts, or it was used."),
+    ("invalid_jwks_url", 400, "The published keys of the issuer cannot be read."),
+    (
+        "migrate_from_external_missing_userinfo",
+        400,
+        "This project has not set the UserInfo address of another system up.",
+    ),
+    (
+        "migrate_from_external_unexpected_response",
+        400,
+        "The other system did not say whose session this is, or not in a way that counts.",
+    ),
+    ("migrate_from_external_email_does_not_exist", 400, "No user has the e-mail address of that session."),
+    ("oauth_access_token_exchange_token_invalid_grant", 400, "The access token is not one that can be exchanged now."),
+    (
+        "oauth_access_token_exchange_missing_full_access",
+        400,
+        "The access token does not have the scope full_access, or its app may not.",
+    ),
+    ("oauth_access_token_exchange_token_too_old", 400, "The access token is too old to be exchanged."),
+    ("idp_access_token_could_not_be_exchanged", 404, "The access token was exchanged already."),
     ("user_impersonation_not_allowed", 400, "This project does not allow impersonation."),
     ("unable_to_auth_impersonation_token", 401, "The impersonation token is not valid, was used or has expired."),
     # Machine to machine

@@ -204,6 +204,16 @@ def _senders(core: Core) -> Iterator[Finding]:
 # Is it set up as it was meant?
 
 
+def _asking(settings: Settings) -> Iterator[str]:
+    """The settings by which others are asked."""
+    if settings.oauth:
+        yield "oauth"
+    if settings.session_migration_url:
+        yield "session_migration_url"
+    if any(profile.jwks_url for profile in settings.trusted_tokens):
+        yield "trusted_tokens"
+
+
 def faults_of(core: Core) -> Iterator[str]:
     """What cannot work or is not safe: an `Auth` is not built with it."""
     settings, fetcher = core.settings, core.fetcher
@@ -213,8 +223,9 @@ def faults_of(core: Core) -> Iterator[str]:
         yield "Live needs a limiter that all its processes share and that outlives them."
     if settings.live and fetcher is not None and fetcher.local:
         yield "Live takes no fetcher that reaches origins on this machine."
-    if settings.oauth and fetcher is None:
-        yield "settings.oauth names providers, which are asked through a fetcher; none is given."
+    if fetcher is None:
+        for name in _asking(settings):
+            yield f"settings.{name} names services, which are asked through a fetcher; none is given."
 
 
 def setup_of(core: Core) -> Iterator[Finding]:

@@ -14,11 +14,12 @@ from authmw.crypto.roots import RootKeys
 from authmw.crypto.secret import Secret
 from authmw.errors import Misconfigured, Refused
 from authmw.identifiers import canonical_ip
-from authmw.oauth_providers import OAuthProvider
+from authmw.oauth_providers import OAuthProvider, may_be_called
 from authmw.permissions import Policy
 from authmw.provider import Provider
 from authmw.redirects import InvalidRedirectURL, RedirectList, RedirectType, RedirectURL, local_default
 from authmw.templates import TemplateBook
+from authmw.trusted_tokens import TrustedTokenProfile
 
 Environment: TypeAlias = Literal["test", "live"]
 MfaRule: TypeAlias = Literal["enrolled", "host", "gate"]
@@ -187,6 +188,7 @@ class Settings:
     default to keys derived from the secret. `managed` names what project records override while the service runs (see `auth.project`); `ip_allow_list` the addresses
     that the backend API may be called from, none admits all. `public_url` is the address that links and cookies are made of; the Host header never is.
     `oauth` are the providers that people sign in with; their tokens are given to backends, and to browsers only with `oauth_tokens_to_browsers`.
+    `trusted_tokens` say whose tokens `sessions.attest` takes; `session_migration_url` is the UserInfo address of the system before this one, for `sessions.migrate`.
     """
 
     project_id: str
@@ -210,6 +212,8 @@ class Settings:
     provider: Provider = attrs.field(factory=Provider)
     oauth: tuple[OAuthProvider, ...] = ()
     oauth_tokens_to_browsers: bool = False
+    trusted_tokens: tuple[TrustedTokenProfile, ...] = ()
+    session_migration_url: str = ""
     totp: TOTPRules = attrs.field(factory=TOTPRules)
     phones: PhoneRules = attrs.field(factory=PhoneRules)
     mfa: MfaRule = "enrolled"
@@ -299,12 +303,22 @@ class Settings:
             faults.append("cors_origins must be exact origins; neither * nor null can be listed.")
         if self.cookies.domain and self.cookies.vendor is False and not self.cookies.secure:
             faults.append("cookies.domain needs secure cookies.")
-        return [*faults, *self._wrong_providers(), *self.provider.faults(live=self.live)]
+        return [*faults, *self._wrong_providers(), *self._wrong_trust(), *self.provider.faults(live=self.live)]
 
     def _wrong_providers(self) -> list[str]:
         faults = [fault for provider in self.oauth for fault in provider.faults(live=self.live)]
         if len({provider.name for provider in self.oauth}) < len(self.oauth):
             faults.append("oauth names a provider twice.")
+        return faults
+
+    def _wrong_trust(self) -> list[str]:
+        faults = [fault for profile in self.trusted_tokens for fault in profile.faults(live=self.live)]
+        if len({profile.profile_id for profile in self.trusted_tokens}) < len(self.trusted_tokens):
+            faults.append("trusted_tokens names a profile twice.")
+        if {profile.issuer for profile in self.trusted_tokens} & {*self.issuers, self.provider_issuer}:
+            faults.append("trusted_tokens trusts this project's own issuer; its tokens are exchanged, not attested.")
+        if self.session_migration_url and not may_be_called(self.session_migration_url, live=self.live):
+            faults.append("session_migration_url must be an https address (http on this machine in Test).")
         return faults
 
     def _wrong_addresses(self) -> list[str]:

@@ -62,10 +62,10 @@ def _check_standing(challenge: Challenge, standing: Email | Phone | None, refusa
         raise Refused(refusal)
 
 
-def proof_of(call: Call, user: User, holder: User | None, owned: Owned, factor: Proved, spent: Write) -> Proof:
+def proof_of(call: Call, user: User, holder: User | None, owned: Owned, factor: Proved, *spent: Write) -> Proof:
     """The proof that a proved address makes: notices, the sessions it ends, and what becomes of who else held it."""
     notify_of(call, user, owned.subject)
-    writes: list[Write] = [spent]
+    writes: list[Write] = [*spent]
     _deny_ended(call, user, owned.subject)
     if owned.loser is not None:
         _deny_ended(call, holder, owned.loser)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authmw.rows import SESSION, Row, signed_in
+from authmw.rows import DURATION, SESSION, Row, signed_in
 
 if TYPE_CHECKING:
     from authmw.consumer.sessions.operations import Sessions
@@ -20,6 +20,15 @@ def rows(sessions: Sessions) -> tuple[Row, ...]:
             show=signed_in,
             hides=SESSION | {"authorization_check"},
             needs_session=True,
+            grants=True,
+        ),
+        Row(
+            method="POST",
+            path="/sdk/v1/sessions/exchange_access_token",
+            call=sessions.exchange_access_token,
+            show=signed_in,
+            hides=SESSION,
+            requires=DURATION,
             grants=True,
         ),
         Row(

@@ -12,16 +12,16 @@ from authmw.consumer.answers import SessionAnswer, UserAnswer, session_answer, u
 from authmw.consumer.magic_links.responses import EmptyResponse
 from authmw.consumer.proofs import signed_in_caller
 from authmw.consumer.sessions import browser
+from authmw.consumer.sessions.foreign import ForeignSessions
 from authmw.consumer.sessions.sandbox import LIVING, sandbox_session
 from authmw.errors import Refused
 from authmw.ledger.commits import commit, touch
-from authmw.operations import Call, Core, Product, Response, current_call, operation
+from authmw.operations import Call, Response, current_call, operation
 from authmw.parameters import JWT, Claims, Id, RoleId, SessionMinutes, Token
 from authmw.people.directory import user_by_reference
 from authmw.people.records import Session
 from authmw.permissions import Policy, granting_roles
 from authmw.rows import Row
-from authmw.signin.keys import KeyRing
 from authmw.signin.rules import end_of, is_impersonated, lives, merged_claims, needs_touch, roles_of
 from authmw.signin.sessions import Live, derive_token, live_session, sign_jwt, with_new_secret
 from authmw.storage import Between, Delete, Order, Update
@@ -64,12 +64,8 @@ class JWKSResponse(Response, kw_only=True):
     keys: list[dict[str, Any]]
 
 
-class Sessions(Product):
+class Sessions(ForeignSessions):
     """Sessions of users."""
-
-    def __init__(self, core: Core, keys: KeyRing) -> None:
-        super().__init__(core)
-        self.keys = keys
 
     def rows(self) -> tuple[Row, ...]:
         """What browsers reach."""

@@ -55,7 +55,11 @@ class UnknownKeyID(InvalidIDToken, UnknownKey):
 
 @attrs.frozen(kw_only=True)
 class Expected:
-    """What an ID token must say. `nonce` None: the caller compares it by itself. `access_token` and `code`: what came with it, for their hashes."""
+    """What an ID token must say. `nonce` None: the caller compares it by itself. `access_token` and `code`: what came with it, for their hashes.
+
+    For JWTs that are no ID tokens: `among` lets the audience stand among others and be called by any client (RFC 7519 section 4.1.3), and without `names_keys` the keys
+    have no ids to be told by.
+    """
 
     issuers: Collection[str]
     client_id: str
@@ -65,6 +69,8 @@ class Expected:
     access_token: str | None = attrs.field(default=None, repr=False)
     code: str | None = attrs.field(default=None, repr=False)
     tenants: frozenset[str] = frozenset()
+    among: bool = False
+    names_keys: bool = True
 
 
 def check_id_token(token: str, keys: Sequence[Mapping[str, Any]], expected: Expected, now: datetime) -> dict[str, Any]:
@@ -73,7 +79,7 @@ def check_id_token(token: str, keys: Sequence[Mapping[str, Any]], expected: Expe
     algorithm = header["alg"]
     if algorithm not in ALGORITHMS or algorithm not in expected.algorithms:
         raise InvalidIDToken("algorithm")
-    claims = _verified(token, _key(keys, algorithm, header.get("kid")), algorithm)
+    claims = _verified(token, _key(keys, algorithm, header.get("kid") if expected.names_keys else None), algorithm)
     _check_parties(claims, expected)
     _check_times(claims, now.timestamp())
     if expected.nonce is not None and not _same(claims.get("nonce"), expected.nonce):
@@ -134,10 +140,13 @@ def _check_parties(claims: Mapping[str, Any], expected: Expected) -> None:
     ours = expected.client_ids | {expected.client_id}
     audience = claims.get("aud")
     named = cast("list[object]", audience) if isinstance(audience, list) else [audience]
+    if expected.among:
+        if not any(isinstance(one, str) and one in ours for one in named):
+            raise InvalidIDToken("audience")
     # A second audience is refused even with our azp: such a token was made for somebody else too.
-    if len(named) != 1 or not isinstance(named[0], str) or named[0] not in ours:
+    elif len(named) != 1 or not isinstance(named[0], str) or named[0] not in ours:
         raise InvalidIDToken("audience")
-    if "azp" in claims and (not isinstance(claims["azp"], str) or claims["azp"] not in ours):
+    elif "azp" in claims and (not isinstance(claims["azp"], str) or claims["azp"] not in ours):
         raise InvalidIDToken("audience")
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= 255 or "\0" in subject:

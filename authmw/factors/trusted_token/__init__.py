@@ -1,0 +1,1 @@
+"""The factor `trusted_auth_token`."""
