@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -14,6 +15,7 @@ from starlette.routing import Route
 
 from authmw.auth import Auth
 from authmw.cli.factors import Factors, ways_of
+from authmw.cli.providers import TYPE, Providers, buttons, label_of, words_of
 from authmw.cli.views import HEADERS, MINUTES, Views, favicon, page, style
 from authmw.errors import Refused
 from authmw.guard.decorators import require_session
@@ -43,6 +45,7 @@ def demo_app(auth: Auth, inbox: Inbox, hosts: Sequence[str] = LOOPBACK_HOSTS) ->
         Route("/logout", demo.logout, methods=["POST"]),
         Route("/api/me", demo.me),
         *Factors(auth).routes(),
+        *Providers(auth).routes(),
         Route("/dev/inbox", demo.inbox_page),
         Route("/dev/inbox.json", demo.inbox_json),
         Route("/demo.css", style),
@@ -67,7 +70,7 @@ class Demo(Views):
         """Ask for a link or a code. The answer is the same for everybody."""
         following = safe_next(request.query_params.get("next"), "/account")
         if request.method == "GET":
-            return page("login.html", next=following)
+            return self._login_page(following)
         form = await self.form(request)
         following, address = safe_next(form.get("next"), "/account"), form.get("email", "")
         try:
@@ -81,7 +84,7 @@ class Demo(Views):
                 )
             )
         except Refused as refused:
-            return page("login.html", refused.status, next=following, error=refused.message, email=address)
+            return self._login_page(following, refused.status, error=refused.message, email=address)
         return page("sent.html")
 
     async def code(self, request: Request) -> Response:
@@ -100,20 +103,30 @@ class Demo(Views):
         return RedirectResponse(following, 303, headers=HEADERS)
 
     async def landing(self, request: Request) -> Response:
-        """Where a link leads: a page with one button, since following a link must not sign anybody in."""
+        """Where a link or a provider leads: a page with one button, since following a link must not sign anybody in."""
         if request.method == "GET":
-            following = safe_next(request.query_params.get("next"), "/account")
-            return page("landing.html", token=request.query_params.get("token", ""), next=following)
+            query = request.query_params
+            following, kind = safe_next(query.get("next"), "/account"), query.get("stytch_token_type", "")
+            if "error" in query:
+                return self._login_page(following, error=words_of(query.get("error")))
+            return page("landing.html", token=query.get("token", ""), next=following, type=kind)
         form = await self.form(request)
-        following = safe_next(form.get("next"), "/account")
+        following, token = safe_next(form.get("next"), "/account"), form.get("token", "")
+        present = self.token(request) if optional_session() is not None else None
+        signing_in: Coroutine[Any, Any, Any] = (
+            self.auth.oauth.authenticate(token=token, session_token=present, session_duration_minutes=MINUTES)
+            if form.get("type") == TYPE
+            else self.auth.magic_links.authenticate(token=token, session_duration_minutes=MINUTES)
+        )
         try:
-            signed_in = await self.do(
-                self.auth.magic_links.authenticate(token=form.get("token", ""), session_duration_minutes=MINUTES)
-            )
+            signed_in = await self.do(signing_in)
         except Refused as refused:
-            return page("login.html", refused.status, next=following, error=refused.message)
+            return self._login_page(following, refused.status, error=refused.message)
         self.auth.keep(signed_in)
         return RedirectResponse(following, 303, headers=HEADERS)
+
+    def _login_page(self, following: str, status: int = 200, **values: str) -> Response:
+        return page("login.html", status, next=following, providers=buttons(self.auth, following), **values)
 
     @require_session
     async def account(self, request: Request) -> Response:
@@ -122,7 +135,12 @@ class Demo(Views):
         user = await self.do(self.auth.users.get(user_id=session.user_id))
         sessions = await self.do(self.auth.sessions.get(user_id=session.user_id))
         return page(
-            "account.html", user=user, sessions=sessions.sessions, current=session.session_id, ways=ways_of(user)
+            "account.html",
+            user=user,
+            sessions=sessions.sessions,
+            current=session.session_id,
+            ways=ways_of(user),
+            providers=[(one.name, label_of(one.name)) for one in self.auth.settings.oauth],
         )
 
     @require_session

@@ -15,6 +15,7 @@ from authmw.auth import Auth
 from authmw.cli.demo import LOOPBACK_HOSTS, demo_app
 from authmw.redirects import RedirectType, RedirectURL
 from authmw.settings import Cookies, Settings
+from authmw.testing.stand_ins import StandIns
 from authmw_adapters.inbox import Inbox
 from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
 
@@ -25,7 +26,8 @@ CONSUMER = frozenset(RedirectType) - {RedirectType.DISCOVERY}
 
 
 def dev_auth(database: Path, url: str, inbox: Inbox | None = None) -> Auth:
-    """The `Auth` of the demo over a SQLite file, reached at `url`."""
+    """The `Auth` of the demo over a SQLite file, reached at `url`. Its OAuth providers are stand-ins, so the buttons work without a network."""
+    providers = StandIns(f"{url}/dev/providers")
     return Auth(
         Settings(
             project_id=PROJECT_ID,
@@ -35,6 +37,7 @@ def dev_auth(database: Path, url: str, inbox: Inbox | None = None) -> Auth:
             public_url=url,
             claim_roots=True,
             step_up_path="/second",
+            oauth=providers.configured(),
             cookies=Cookies(secure=False),
             cors_origins=("http://localhost:3000", url, url.replace("//localhost", "//127.0.0.1")),
             redirect_urls=(
@@ -49,6 +52,7 @@ def dev_auth(database: Path, url: str, inbox: Inbox | None = None) -> Auth:
         email=inbox,
         sms=inbox,
         whatsapp=inbox,
+        fetcher=providers,
     )
 
 

@@ -40,6 +40,8 @@ def _ways(user: UserAnswer) -> Iterator[Way]:
         yield Way(kind="phone", id=phone.phone_id, name=phone.number, verified=phone.verified)
     for totp in user.totps:
         yield Way(kind="totp", id=totp.totp_id, name="Authenticator app", verified=totp.verified)
+    for one in user.providers:
+        yield Way(kind="oauth", id=one.oauth_user_registration_id, name=f"{one.provider_type} account", verified=True)
     for wallet in user.crypto_wallets:
         name = f"{wallet.crypto_wallet_type.title()} wallet {wallet.crypto_wallet_address[:10]}…"
         yield Way(kind="wallet", id=wallet.crypto_wallet_id, name=name, verified=wallet.verified)
@@ -70,7 +72,7 @@ class Factors(Views):
             return page("second.html", next=following)
         form = await self.form(request)
         following, code = safe_next(form.get("next"), "/account"), form.get("code", "").strip()
-        token, totps = self._token(request), self.auth.totps
+        token, totps = self.token(request), self.auth.totps
         proving = (
             totps.recover(
                 user_id=session.user_id, recovery_code=code, session_token=token, session_duration_minutes=MINUTES
@@ -92,7 +94,7 @@ class Factors(Views):
         form = await self.form(request)
         landing = f"{self.auth.settings.public_url}/authenticate"
         sending = self.auth.magic_links.email.send(
-            email=form.get("email", ""), session_token=self._token(request), login_magic_link_url=landing
+            email=form.get("email", ""), session_token=self.token(request), login_magic_link_url=landing
         )
         try:
             await self.do(sending)
@@ -106,7 +108,7 @@ class Factors(Views):
         form = await self.form(request)
         sending = self.auth.otps.sms.send(
             phone_number=form.get("phone", "").replace(" ", ""),
-            session_token=self._token(request),
+            session_token=self.token(request),
             expiration_minutes=10,
         )
         try:
@@ -121,7 +123,7 @@ class Factors(Views):
         form = await self.form(request)
         method = form.get("method_id", "")
         proving = self.auth.otps.authenticate(
-            method_id=method, code=form.get("code", "").strip(), session_token=self._token(request)
+            method_id=method, code=form.get("code", "").strip(), session_token=self.token(request)
         )
         try:
             self.auth.keep(await self.do(proving))
@@ -146,7 +148,7 @@ class Factors(Views):
         proving = self.auth.totps.authenticate(
             user_id=current_session().user_id,
             totp_code=form.get("code", "").strip(),
-            session_token=self._token(request),
+            session_token=self.token(request),
         )
         try:
             self.auth.keep(await self.do(proving))
@@ -174,13 +176,10 @@ class Factors(Views):
             "email": lambda way: users.delete_email(email_id=way),
             "phone": lambda way: users.delete_phone_number(phone_id=way),
             "totp": lambda way: users.delete_totp(totp_id=way),
+            "oauth": lambda way: users.delete_oauth_registration(oauth_user_registration_id=way),
             "wallet": lambda way: users.delete_crypto_wallet(crypto_wallet_id=way),
         }
         return removals[kind]
-
-    def _token(self, request: Request) -> str:
-        """The visitor's session token, which a proof is added to."""
-        return request.cookies.get(self.auth.settings.cookies.session(), "")
 
 
 def _account() -> Response:

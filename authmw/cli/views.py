@@ -42,6 +42,10 @@ class Views:
         self.check_origin(request)
         return parse_form(await request.body(), request.headers.get("content-type"))
 
+    def token(self, request: Request) -> str:
+        """The visitor's session token, which a proof is added to."""
+        return request.cookies.get(self.auth.settings.cookies.session(), "")
+
     def check_origin(self, request: Request) -> None:
         """Refused unless the request comes from a page of this app (CSR-01)."""
         here = f"{request.url.scheme}://{request.headers.get('host', '')}"
@@ -50,10 +54,11 @@ class Views:
             raise Refused("cross_site_request")
 
 
-def page(name: str, status: int = 200, **values: Any) -> Response:
-    """A page of the demo."""
+def page(name: str, status: int = 200, *, forms: str = "'self'", **values: Any) -> Response:
+    """A page of the demo. `forms` is where its forms may lead."""
     text = _templates().get_template(name).render({"error": "", "email": "", **values})
-    return HTMLResponse(text, status, headers=HEADERS)
+    policy = HEADERS["content-security-policy"].replace("form-action 'self'", f"form-action {forms}")
+    return HTMLResponse(text, status, headers={**HEADERS, "content-security-policy": policy})
 
 
 @functools.cache

@@ -136,3 +136,65 @@ def test_a_phone_number_is_added_by_the_code_that_was_texted(
     page.get_by_role("button", name="Add the number").click()
     assert page.get_by_text("+14155552671").is_visible()
     check(page, request)
+
+
+def at_the_provider(page: Page, email: str, *, verified: bool = True) -> None:
+    """Say at a stand-in who one is."""
+    page.get_by_label("Your e-mail address there").fill(email)
+    if not verified:
+        page.get_by_role("checkbox").uncheck()
+    page.get_by_role("button", name="Continue to the app").click()
+
+
+@pytest.mark.parametrize("label", ["Google", "Apple", "GitHub", "Facebook"])
+def test_a_newcomer_signs_in_with_a_provider_that_a_page_stands_in_for(
+    label: str, url: str, page: Page, request: pytest.FixtureRequest
+) -> None:
+    """OA-01, OA-02, OA-08, OA-10, OA-11: without a network, and without script."""
+    page.goto(f"{url}/login")
+    page.get_by_role("link", name=label, exact=True).click()
+    page.get_by_role("heading", name=f"Stand-in for {label}").wait_for()
+    check(page, request)
+    if label == "Facebook":
+        assert page.get_by_role("checkbox").count() == 0
+    at_the_provider(page, "ada@example.org")
+    if label == "Apple":
+        check(page, request)
+        page.get_by_role("button", name="Go on").click()
+    check(page, request)
+    page.get_by_role("button", name="Sign in").click()
+    assert page.url == f"{url}/account"
+    check(page, request)
+    assert page.get_by_text(f"{label} account".replace("GitHub", "Github"), exact=True).is_visible()
+    assert page.get_by_text("ada@example.org").count() == (0 if label == "Facebook" else 1)
+
+
+def test_a_provider_is_added_to_an_account_signs_in_to_it_and_is_removed(
+    url: str, page: Page, request: pytest.FixtureRequest
+) -> None:
+    signed_in(url, page)
+    page.get_by_label("An account that you have elsewhere").select_option("Twitch")
+    page.get_by_role("button", name="Add the account").click()
+    at_the_provider(page, "somebody.else@example.org", verified=False)
+    page.get_by_role("button", name="Sign in").click()
+    assert page.get_by_text("Twitch account", exact=True).is_visible()
+    check(page, request)
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(f"{url}/login")
+    page.get_by_role("link", name="Twitch", exact=True).click()
+    at_the_provider(page, "somebody.else@example.org", verified=False)
+    page.get_by_role("button", name="Sign in").click()
+    assert page.get_by_text("ada@example.org").is_visible()
+    page.get_by_role("button", name="Remove Twitch account").click()
+    assert page.url == f"{url}/login"
+
+
+def test_whoever_turns_back_at_a_provider_is_told_in_words_of_ours(
+    url: str, page: Page, request: pytest.FixtureRequest
+) -> None:
+    """OAU-09."""
+    page.goto(f"{url}/login")
+    page.get_by_role("link", name="Google", exact=True).click()
+    page.get_by_role("button", name="Cancel").click()
+    assert page.get_by_role("alert").inner_text()
+    check(page, request)

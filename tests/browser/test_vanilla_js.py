@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import attrs
 import pytest
@@ -16,13 +17,14 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from authmw import Auth, AuthMiddleware, Cookies, RedirectType, RedirectURL, Settings, current_session, require_session
 from authmw.cli.dev import PROJECT_ID, PUBLIC_TOKEN, SECRET
 from authmw.drive import step
+from authmw.testing.stand_ins import Person, StandIns
 from authmw_adapters.memory import MemoryLimiter, MemoryStorage
 from tests.world import Mailbox
 
@@ -80,6 +82,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     origin, api = (f"http://localhost:{one.getsockname()[1]}" for one in (of_page, of_api))
     consumer = frozenset(RedirectType) - {RedirectType.DISCOVERY}
     inbox = Mailbox()
+    providers = StandIns(f"{api}/elsewhere")
     auth = Auth(
         Settings(
             project_id=PROJECT_ID,
@@ -90,10 +93,12 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
             cookies=Cookies(secure=False, vendor=request.param),
             cors_origins=(origin,),
             redirect_urls=(RedirectURL(f"{origin}/authenticate", consumer, consumer),),
+            oauth=providers.configured(),
         ),
         storage=MemoryStorage(),
         limiter=MemoryLimiter(),
         email=inbox,
+        fetcher=providers,
     )
 
     async def page(request: Request) -> Response:
@@ -106,8 +111,17 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     async def icon(request: Request) -> Response:
         return Response(b"", 204)
 
+    async def agree(request: Request) -> Response:
+        back = providers.agree(request.path_params["name"], request.query_params, Person(email="ada@example.org"))
+        return RedirectResponse(f"{back.url}?{urlencode(back.parameters)}", 303)
+
     host = Starlette(
-        routes=[Route("/who", who), Route("/favicon.ico", icon)], middleware=[Middleware(AuthMiddleware, auth=auth)]
+        routes=[
+            Route("/who", who),
+            Route("/favicon.ico", icon),
+            Route("/elsewhere/{name}/authorize_url", agree),
+        ],
+        middleware=[Middleware(AuthMiddleware, auth=auth)],
     )
     with served(pages, of_page), served(host, of_api):
         yield Site(origin, api, auth, inbox, request.param)
@@ -206,3 +220,24 @@ def test_a_code_signs_the_client_in_too(site: Site, page: Page) -> None:
     )
     assert signed_in["user"]["emails"][0]["email"] == "bob@example.org"
     assert page.evaluate("() => client.session.getSync().session_id") == signed_in["session"]["session_id"]
+
+
+@pytest.mark.parametrize("provider", ["google", "github"])
+def test_a_provider_signs_the_client_in_by_the_verifier_that_this_browser_kept(
+    provider: str, site: Site, page: Page
+) -> None:
+    """OA-01, OA-13, OA-14, OA-17."""
+    page.goto(site.origin)
+    landing = f"{site.origin}/authenticate"
+    with page.expect_navigation(url=f"{landing}?**"):
+        page.evaluate(
+            "([name, url]) => { client.oauth[name].start({ login_redirect_url: url, signup_redirect_url: url }) }",
+            [provider, landing],
+        )
+    assert "stytch_token_type=oauth" in page.url
+    done = page.evaluate("() => client.authenticateByUrl({ session_duration_minutes: 60 })")
+    assert (done["handled"], done["tokenType"]) == (True, "oauth")
+    assert done["data"]["user"]["emails"][0]["email"] == "ada@example.org"
+    session, user = page.evaluate("() => [client.session.getSync(), client.user.getSync()]")
+    assert session["authentication_factors"][0]["delivery_method"] == f"oauth_{provider}"
+    assert user["providers"][0]["provider_type"].lower() == provider

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -71,3 +72,11 @@ def test_the_search_finds_the_one_user(story: dict[str, object]) -> None:
 
 def test_a_wrong_secret_opens_nothing(story: dict[str, object]) -> None:
     assert story["unknown"] == "401 unauthorized_credentials"
+
+
+def test_a_provider_signs_somebody_in_and_another_one_is_added(story: dict[str, object]) -> None:
+    first, second = cast("list[list[str]]", story["oauth"])
+    assert first[0] == second[0]
+    assert (first[1], second[1]) == ("Github", "Slack")
+    assert story["attached"] == ["Github", "Slack"]
+    assert story["noProvider"] == "404 oauth_config_not_found"
