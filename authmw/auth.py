@@ -34,7 +34,7 @@ from authmw.platform.idp.records import AuthorizationCode, PushedRequest
 from authmw.platform.m2m.records import M2MClient
 from authmw.ports import EmailSender, Fetcher, SMSSender, WhatsAppSender
 from authmw.products import Products
-from authmw.project import CurrentProject, StoredProject
+from authmw.project import CurrentProject, StoredProject, StoredTemplate
 from authmw.revoked import Denied
 from authmw.settings import Settings
 from authmw.signin.keys import FirstKey, KeyRing, StoredKey
@@ -56,6 +56,7 @@ KINDS: tuple[type[Record], ...] = (
     Purge,
     Delivery,
     StoredProject,
+    StoredTemplate,
     StoredKey,
     FirstKey,
     M2MClient,

@@ -158,6 +158,11 @@ ERROR_TYPES = _table(
     # Message templates
     ("invalid_template_id", 400, "The template is of another type."),
     ("duplicate_email_template_vanity_id", 400, "An e-mail template of this id exists."),
+    (
+        "cannot_delete_default_email_template",
+        400,
+        "The default template of a type cannot be deleted; make another one the default first.",
+    ),
     ("too_many_email_templates", 400, "The project has as many e-mail templates as it can have."),
     # Phone messages
     ("invalid_phone_number_country_code", 400, "Messages are not sent to phone numbers of this country."),

@@ -6,17 +6,23 @@ that manages nothing reads nothing.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, get_args
 
 import attrs
 
 from authmw.clock import Clock
 from authmw.crypto import tokens
+from authmw.errors import Refused
 from authmw.redirects import RedirectType, RedirectURL
 from authmw.settings import Manageable, Settings
-from authmw.storage import Record, Storage, record
+from authmw.storage import And, Record, Storage, record
+from authmw.templates import MAXIMUM_TEMPLATES, BuiltIn, CustomHTML, Template, TemplateBook, TemplateType
 
+_log = logging.getLogger("authmw")
 FRESH = timedelta(seconds=5)
 """For so long a process believes what it read."""
 DECLARED = "secret-declared"
@@ -50,6 +56,19 @@ class StoredSecret:
     created_at: datetime | None = None
 
 
+@record("email_templates", key="template_id")
+@attrs.frozen(kw_only=True)
+class StoredTemplate(Record):
+    """A message template that was made while the service ran. `content` and `translations` are what `stored_content` makes of them."""
+
+    template_id: str
+    type: str
+    content: dict[str, Any] = attrs.field(repr=False)
+    translations: dict[str, dict[str, Any]] = attrs.field(factory=dict[str, dict[str, Any]], repr=False)
+    created_at: datetime
+    changed_at: datetime
+
+
 @record("projects", key="project_id")
 @attrs.frozen(kw_only=True)
 class StoredProject(Record):
@@ -60,6 +79,9 @@ class StoredProject(Record):
     public_tokens: tuple[StoredToken, ...] | None = None
     secrets: tuple[StoredSecret, ...] | None = None
     ip_allow_list: tuple[str, ...] | None = None
+    template_defaults: dict[str, str] | None = None
+    templates_changed: int = 0
+    """How often stored templates were changed; they are read again when this differs."""
     changed_at: datetime | None = None
 
 
@@ -114,10 +136,55 @@ class Snapshot:
         return not self.ip_allow_list or ip_address in self.ip_allow_list
 
 
-def snapshot_of(settings: Settings, stored: StoredProject) -> Snapshot:
+def stored_content(content: BuiltIn | CustomHTML) -> dict[str, Any]:
+    """Content as a record keeps it."""
+    kind = "built_in" if isinstance(content, BuiltIn) else "custom"
+    return {"kind": kind, **attrs.asdict(content)}
+
+
+def _content_of(kept: dict[str, Any]) -> BuiltIn | CustomHTML:
+    values = {name: value for name, value in kept.items() if name != "kind"}
+    return BuiltIn(**values) if kept["kind"] == "built_in" else CustomHTML(**values)
+
+
+def template_of(stored: StoredTemplate) -> Template:
+    """The template that a record keeps. Raises Refused, TypeError, ValueError or KeyError for one that this version does not take."""
+    translations = {tag: _content_of(kept) for tag, kept in stored.translations.items()}
+    return Template(
+        template_id=stored.template_id,
+        type=TemplateType(stored.type),
+        content=_content_of(stored.content),
+        translations={tag: content for tag, content in translations.items() if isinstance(content, CustomHTML)},
+    )
+
+
+def book_of(
+    declared: TemplateBook, stored: Iterable[StoredTemplate], defaults: Mapping[str, str] | None
+) -> TemplateBook:
+    """The declared templates and the stored ones beside them. A stored one that cannot be used any more is left out, and logged: mails go on with the default."""
+    templates = {one.template_id: one for one in declared.templates}
+    for one in islice(stored, MAXIMUM_TEMPLATES - len(templates)):
+        try:
+            template = template_of(one)
+            TemplateBook((template,))  # refuses an id that has become one of ours
+            templates[one.template_id] = template
+        except (Refused, TypeError, ValueError, KeyError) as fault:
+            _log.error("template_unusable", extra={"template_id": one.template_id, "fault": type(fault).__name__})
+    chosen = dict(declared.defaults)
+    for name, template_id in (defaults or {}).items():
+        try:
+            TemplateBook(tuple(templates.values()), {TemplateType(name): template_id})
+        except (Refused, ValueError):
+            continue
+        chosen[TemplateType(name)] = template_id
+    return TemplateBook(tuple(templates.values()), chosen)
+
+
+def snapshot_of(settings: Settings, stored: StoredProject, book: TemplateBook | None = None) -> Snapshot:
     """The declared settings with the managed ones in their places."""
     managed = settings.managed
-    unmanaged: dict[str, Any] = {name: None for name in get_args(Manageable) if name not in managed}
+    fields = frozenset(one.name for one in attrs.fields(StoredProject))
+    unmanaged: dict[str, Any] = {name: None for name in get_args(Manageable) if name not in managed and name in fields}
     held = attrs.evolve(stored, **unmanaged)
     public = tuple(one.public_token for one in public_tokens_of(settings, held))
     secrets = tuple(
@@ -136,6 +203,8 @@ def snapshot_of(settings: Settings, stored: StoredProject) -> Snapshot:
         changed = attrs.evolve(changed, redirect_urls=urls)
     if held.public_tokens is not None:
         changed = attrs.evolve(changed, public_token=public[0] if public else "")
+    if book is not None:
+        changed = attrs.evolve(changed, templates=book)
     return Snapshot(
         settings=changed,
         public_tokens=public,
@@ -153,6 +222,7 @@ class CurrentProject:
         self._storage = storage
         self._clock = clock
         self._read_at: datetime | None = None
+        self._templates: tuple[int, tuple[StoredTemplate, ...]] | None = None
         self.current = snapshot_of(settings, StoredProject(project_id=settings.project_id))
 
     async def now(self) -> Snapshot:
@@ -170,5 +240,16 @@ class CurrentProject:
         stored = await self._storage.get(StoredProject, self._settings.project_id)
         # Two reads may overtake each other; the later version stays.
         if stored is not None and stored.version > self.current.version:
-            self.current = snapshot_of(self._settings, stored)
+            book = await self._book_with(stored)
+            if stored.version > self.current.version:
+                self.current = snapshot_of(self._settings, stored, book)
         self._read_at = read_at
+
+    async def _book_with(self, project: StoredProject) -> TemplateBook | None:
+        """The templates as they hold, read only if they changed; None where they are declared only."""
+        if "templates" not in self._settings.managed or not project.templates_changed:
+            return None
+        if self._templates is None or self._templates[0] != project.templates_changed:
+            page = await self._storage.page(StoredTemplate, And(), limit=MAXIMUM_TEMPLATES)
+            self._templates = (project.templates_changed, page.records)
+        return book_of(self._settings.templates, self._templates[1], project.template_defaults)

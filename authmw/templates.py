@@ -21,6 +21,7 @@ from authmw.template_markup import refuse_unsafe_markup
 MAXIMUM_BODY = 100_000
 """Characters of the longest custom HTML or text; longer mails are cut off by common mail clients."""
 MAXIMUM_SUBJECT = 200
+MAXIMUM_TRANSLATIONS = 20
 MAXIMUM_TEMPLATES = 200
 """Templates that one project may have."""
 
@@ -83,6 +84,7 @@ _SUBJECT_PLACEHOLDERS: Final = frozenset({"product", "organization", "notice"})
 _COLOR = re.compile(r"#(?:[0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})", re.ASCII)
 _IMAGE_URL = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/?=&%+,:@-]{0,2000}", re.ASCII)
 _TEMPLATE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _CONTROL_IN_BODY = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
 
@@ -138,25 +140,39 @@ class CustomHTML:
     text: str = attrs.field(converter=_unix_lines, repr=False)
 
 
+def _translations(translations: Mapping[str, CustomHTML]) -> Mapping[str, CustomHTML]:
+    return {tag.replace("_", "-").lower(): content for tag, content in translations.items()}
+
+
 @attrs.frozen(kw_only=True)
 class Template:
     """One template of a project. Raises Refused.
 
     `template_id` has 1 to 128 letters, digits, hyphens and underscores. Custom content must bring what its type is
     for (`$link`, or `$code`, or `$notice`) both as HTML and as text, and may use only the placeholders of its type,
-    see `placeholders`.
+    see `placeholders`. `translations` are the same mail in other languages, by tag (`pt-br`), at most 20; what is not
+    asked for in one of them is sent as `content`. Ours speaks every language that has a catalogue, so built-in content has none.
     """
 
     template_id: str
     type: TemplateType
     content: BuiltIn | CustomHTML = attrs.field(factory=BuiltIn)
+    translations: Mapping[str, CustomHTML] = attrs.field(factory=dict[str, CustomHTML], converter=_translations)
 
     def __attrs_post_init__(self) -> None:
         """Check the id, and custom content against the type."""
         if not _TEMPLATE_ID.fullmatch(self.template_id):
             raise _parameters("template_id must have 1 to 128 letters, digits, hyphens and underscores.")
-        if isinstance(self.content, CustomHTML):
-            _check_custom(self.content, self.type)
+        if len(self.translations) > MAXIMUM_TRANSLATIONS or not all(map(_LANGUAGE.fullmatch, self.translations)):
+            raise _parameters(
+                f"translations are at most {MAXIMUM_TRANSLATIONS}, each under a language tag such as pt-br."
+            )
+        if isinstance(self.content, BuiltIn):
+            if self.translations:
+                raise _parameters("Built-in content is translated by the catalogues and takes no translations.")
+            return
+        for content in (self.content, *self.translations.values()):
+            _check_custom(content, self.type)
 
 
 def placeholders(type: TemplateType) -> frozenset[str]:  # noqa: A002 -- the field's own word
@@ -223,13 +239,21 @@ class TemplateBook:
         for type_, template_id in self.defaults.items():
             self.choose(template_id, type_)
 
+    def all(self) -> tuple[Template, ...]:
+        """Every template, ours first."""
+        return tuple(self._by_id.values())
+
+    def default_of(self, type: TemplateType) -> str:  # noqa: A002 -- the field's own word
+        """The id of the template that mails of this type use unless another is asked for."""
+        return self.defaults.get(type, _own_id(type))
+
     def choose(self, template_id: str | None, type: TemplateType) -> Template:  # noqa: A002 -- the field's own word
         """The template of this id, or the type's default for None.
 
         Raises Refused: "email_template_not_found" for an id that the project does not have, "invalid_template_id" for
         a template of another type.
         """
-        template = self._by_id.get(self.defaults.get(type, _own_id(type)) if template_id is None else template_id)
+        template = self._by_id.get(self.default_of(type) if template_id is None else template_id)
         if template is None:
             raise Refused("email_template_not_found")
         if template.type is not type:

@@ -101,6 +101,13 @@ def _catalogue(locale: str, folder: Path | None) -> Catalogue:
     return Catalogue(chosen[0], tuple(words for tag in chosen for words in loaded[tag]))
 
 
+def closest(locale: str | None, available: tuple[str, ...]) -> str | None:
+    """Which of these languages to speak to somebody who asked for `locale`; None if none of them is that language."""
+    asked = _fallbacks((locale or FALLBACK).replace("_", "-").lower()[:36], available)
+    language = asked[0].partition("-")[0]
+    return next((tag for tag in asked if tag in available and tag.partition("-")[0] == language), None)
+
+
 def _fallbacks(locale: str, available: tuple[str, ...]) -> list[str]:
     tags: list[str] = []
     if _TAG.fullmatch(locale):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from authmw.messages.catalogues import Catalogue, catalogue, phone_words
+from authmw.messages.catalogues import Catalogue, catalogue, closest, phone_words
 from authmw.messages.values import MessageValues, domain_binding, harmless, harmless_name
 from authmw.templates import BuiltIn, CustomHTML, Template, TemplateType
 
@@ -58,7 +58,11 @@ def render(template: Template, locale: str | None, values: MessageValues, *, fol
         raise ValueError(message)
     words = catalogue(locale, folder)
     if isinstance(template.content, CustomHTML):
-        return _substituted(template.content, words, _facts(template.type, words, values, values.product, None))
+        facts = _facts(template.type, words, values, values.product, None)
+        tag = closest(locale, tuple(template.translations))
+        if tag is not None:
+            return _substituted(template.translations[tag], tag, facts)
+        return _substituted(template.content, words.locale, facts)
     return _laid_out(template, template.content, words, values, folder)
 
 
@@ -111,13 +115,13 @@ def _duration(words: Catalogue, minutes: int) -> str:
     return words.words("common.minutes", {"count": str(minutes)})
 
 
-def _substituted(content: CustomHTML, words: Catalogue, facts: Mapping[str, str]) -> Rendered:
+def _substituted(content: CustomHTML, locale: str, facts: Mapping[str, str]) -> Rendered:
     escaped = {name: markup.escape(value, quote=True) for name, value in facts.items()}
     return Rendered(
         subject=Substitution(content.subject).substitute(facts),
         text=Substitution(content.text).substitute(facts),
         html=Substitution(content.html).substitute(escaped),
-        locale=words.locale,
+        locale=locale,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -325,3 +326,35 @@ def test_a_custom_template_is_either_refused_or_holds_known_placeholders_only(te
 
 def test_a_template_does_not_show_its_body() -> None:
     assert "Sign in</a>" not in repr(custom())
+
+
+def spoken(**translations: str) -> Template:
+    content = {tag: CustomHTML(subject=tag, html='<a href="$link">x</a>', text="$link") for tag in translations}
+    return attrs.evolve(custom(), translations=content)
+
+
+def test_translations_are_kept_under_lower_case_tags() -> None:
+    assert list(spoken(pt_BR="", ES="").translations) == ["pt-br", "es"]
+
+
+@pytest.mark.parametrize("tag", ["", "english", "e", "pt-", "../en", "en\n", "en.html"])
+def test_a_translation_stands_under_a_language_tag(tag: str) -> None:
+    with pytest.raises(Refused, match="invalid_email_template_parameters"):
+        spoken(**{tag: ""})
+
+
+def test_each_translation_is_held_to_the_rules_of_the_type() -> None:
+    bad = CustomHTML(subject="s", html="<p>no link</p>", text="$link")
+    with pytest.raises(Refused, match="invalid_email_template_content"):
+        attrs.evolve(custom(), translations={"es": bad})
+
+
+def test_our_own_layout_takes_no_translations() -> None:
+    with pytest.raises(Refused, match="invalid_email_template_parameters"):
+        Template(template_id="x", type=TemplateType.LOGIN, translations=dict(spoken(es="").translations))
+
+
+def test_a_template_has_at_most_20_translations() -> None:
+    tags = [f"a{one}" for one in "abcdefghijklmnopqrstu"]
+    with pytest.raises(Refused, match="invalid_email_template_parameters"):
+        spoken(**dict.fromkeys(tags, ""))

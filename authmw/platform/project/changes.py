@@ -11,7 +11,7 @@ from authmw.ledger.commits import commit
 from authmw.operations import Call
 from authmw.project import StoredProject
 from authmw.settings import Manageable
-from authmw.storage import Insert, Update
+from authmw.storage import Insert, Update, Write
 
 
 async def read_project(call: Call) -> StoredProject:
@@ -27,8 +27,8 @@ async def managed_project(call: Call, aspect: Manageable) -> StoredProject:
     return await read_project(call)
 
 
-async def change_project(call: Call, before: StoredProject, **changes: Any) -> None:
-    """Write the change; this process sees it at once, the others within five seconds."""
+async def change_project(call: Call, before: StoredProject, *beside: Write, **changes: Any) -> None:
+    """Write the change, and what stands in records of its own; this process sees it at once, the others within five seconds."""
     after = attrs.evolve(before, changed_at=call.now, **changes)
     call.after.append(call.core.project.refresh)
-    await commit(Update(after) if before.version else Insert(after))
+    await commit(Update(after) if before.version else Insert(after), *beside)

@@ -1,4 +1,4 @@
-"""The managed project: redirect URLs, public tokens, secrets, and the addresses that backends call from.
+"""The managed project: redirect URLs, public tokens, secrets, the addresses that backends call from, and message templates.
 
 Law: a change is refused where `Settings.managed` does not name the setting; reading is always allowed. A secret is shown once, when it is made.
 """
@@ -18,6 +18,7 @@ from authmw.identifiers import canonical_ip
 from authmw.operations import Core, Product, Response, current_call, operation
 from authmw.parameters import URL, Id
 from authmw.platform.project.changes import change_project, managed_project, read_project
+from authmw.platform.project.email_templates import EmailTemplates
 from authmw.project import (
     StoredRedirect,
     StoredSecret,
@@ -256,6 +257,7 @@ class Project(Product):
         self.public_tokens = PublicTokens(core)
         self.secrets = Secrets(core)
         self.ip_allow_list = IPAllowList(core)
+        self.email_templates = EmailTemplates(core)
 
 
 def _parse(urls: tuple[StoredRedirect, ...], *, live: bool) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from authmw.errors import Misconfigured
 from authmw.messages import ChangedFactor, Notice, available_locales
-from authmw.messages.catalogues import OURS, catalogue, read_words
+from authmw.messages.catalogues import OURS, catalogue, closest, read_words
 from authmw.templates import TemplateType
 
 ENGLISH = read_words(OURS / "en.toml")
@@ -121,3 +121,24 @@ def test_a_hosts_catalogue_that_cannot_work_is_refused_by_its_name(content: str,
 def test_an_unknown_key_is_an_error() -> None:
     with pytest.raises(KeyError):
         catalogue("en").words("login.nothing", {})
+
+
+@pytest.mark.parametrize(
+    ("asked", "available", "spoken"),
+    [
+        ("es", ("es", "fr"), "es"),
+        ("es-MX", ("es", "fr"), "es"),
+        ("pt", ("pt-br",), "pt-br"),
+        ("pt_PT", ("pt-br",), "pt-br"),
+        ("de", ("en", "es"), None),
+        ("en", ("en", "es"), "en"),
+        (None, ("en", "es"), "en"),
+        (None, ("es",), None),
+        ("not a tag", ("es",), None),
+        ("es", (), None),
+    ],
+)
+def test_the_closest_language_is_of_the_asked_language_or_none(
+    asked: str | None, available: tuple[str, ...], spoken: str | None
+) -> None:
+    assert closest(asked, available) == spoken
