@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
-import attrs
 import msgspec
 
 from authmw import drive
@@ -164,7 +163,7 @@ class Auth(Products):
     def acting_as(self, caller: Caller) -> Generator[None]:
         """Make operations called inside calls of this caller."""
         here = visit.get()
-        token = visit.set(attrs.evolve(here, caller=caller) if here else Visit(caller=caller))
+        token = visit.set(here.acting_as(caller) if here else Visit(caller))
         try:
             yield
         finally:

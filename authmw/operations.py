@@ -6,6 +6,7 @@ operation is written twice, operations do not call operations, and each call is 
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -82,25 +83,35 @@ PROJECT = Caller()
 """A call without a request: the project's own code."""
 
 
-@attrs.define(eq=False)
 class Visit:
-    """One request of the host, from the middleware's first look to its last: who calls, and what the answer must still carry."""
+    """One request of the host, from the middleware's first look to its last: who calls, what was found, and what the answer must still carry.
+
+    A host has a kind of its own, which says of the request what is asked only in few views. Made on every request, so what starts empty is written nowhere.
+    """
 
     caller: Caller = PROJECT
-    kept: Any = attrs.field(default=None, repr=False)
+    seen: Any = None
+    """What the middleware found (`guard.verified.Seen`)."""
+    kept: Any = None
     refused: Refused | None = None
     """What a guard refused in a host's own view."""
-    describe: Callable[[], Caller] | None = attrs.field(default=None, repr=False)
-    """Says who calls from a host's own view; asked only when an operation is called there."""
 
-    presented: Callable[[], object] | None = attrs.field(default=None, repr=False)
-    """Says what a request to a host's own view presents; asked only by the guard of access tokens."""
+    def __init__(self, caller: Caller = PROJECT) -> None:
+        self.caller = caller
 
     def who(self) -> Caller:
         """Who calls."""
-        if self.describe is not None and self.caller is PROJECT:
-            self.caller = self.describe()
         return self.caller
+
+    def presented(self) -> object | None:
+        """What a request to a host's own view presents, for the guard of access tokens; None elsewhere."""
+        return None
+
+    def acting_as(self, caller: Caller) -> Visit:
+        """The same request, as another caller."""
+        other = copy.copy(self)
+        other.caller = caller
+        return other
 
 
 visit: ContextVar[Visit | None] = ContextVar("authmw_visit", default=None)

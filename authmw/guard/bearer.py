@@ -95,10 +95,11 @@ def require_bearer(
 
 def _presented() -> Presented:
     here = visit.get()
-    if here is None or here.presented is None:
+    presented = here.presented() if here is not None else None
+    if presented is None:
         message = "No authmw middleware handles this request: install it before guarding a view."
         raise RuntimeError(message)
-    return cast("Presented", here.presented())
+    return cast("Presented", presented)
 
 
 class BearerGuard:

@@ -22,16 +22,16 @@ class Remembered(Generic[T]):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: dict[str, tuple[T, datetime]] = {}
+        self._held: dict[str | bytes, tuple[T, datetime]] = {}
         self.revocations = 0
         """How often something was forgotten: whoever judges reads it first and hands it to `put`."""
 
-    def get(self, text: str, now: datetime) -> T | None:
+    def get(self, text: str | bytes, now: datetime) -> T | None:
         """The value of a text, while its time is not over."""
         held = self._held.get(text)
         return held[0] if held is not None and now < held[1] else None
 
-    def put(self, text: str, value: T, until: datetime, revocations: int) -> None:
+    def put(self, text: str | bytes, value: T, until: datetime, revocations: int) -> None:
         """Remember a value, unless something was revoked since it was judged."""
         if len(text) > LONGEST:
             return

@@ -28,6 +28,10 @@ from authmw.signin.sessions import claims_of, live_by_id, live_by_token
 from authmw.storage import Update
 
 
+def _unsettled(found: Found) -> bool:
+    return found.clear or found.fresh_jwt is not None
+
+
 @attrs.frozen
 class Found:
     """What a request's cookies come to: the session or none, as guards see it, and what the answer must set or clear."""
@@ -35,11 +39,8 @@ class Found:
     seen: Seen
     fresh_jwt: str | None = attrs.field(default=None, repr=False)
     clear: bool = False
-
-    @property
-    def unsettled(self) -> bool:
-        """Whether the answer must set or clear a cookie."""
-        return self.clear or self.fresh_jwt is not None
+    unsettled: bool = attrs.field(init=False, default=attrs.Factory(_unsettled, takes_self=True))
+    """Whether the answer must set or clear a cookie. Asked on every request, so decided once."""
 
     @property
     def session(self) -> VerifiedSession | None:
@@ -100,7 +101,9 @@ class SessionGuard:
 
     # Without storage
 
-    def known(self, token: str | None, jwt: str | None, now: datetime, header: str | None = None) -> Found | None:
+    def known(
+        self, token: str | None, jwt: str | None, now: datetime, header: str | bytes | None = None
+    ) -> Found | None:
         """The outcome that needs no storage, remembered by the whole `header` if the JWT alone decides; None if storage must be asked."""
         if token is None and jwt is None:
             return self.nobody

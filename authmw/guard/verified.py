@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import attrs
 
@@ -12,7 +11,7 @@ from authmw.clock import Clock
 from authmw.crypto.jwts import VerifiedClaims
 from authmw.drive import IO
 from authmw.errors import Refused
-from authmw.operations import visit
+from authmw.operations import Visit, visit
 from authmw.permissions import Policy, granting_roles
 
 
@@ -81,14 +80,12 @@ class Seen:
     roles: RoleSource = attrs.field(repr=False)
 
 
-seen: ContextVar[Seen | None] = ContextVar("authmw_seen", default=None)
-
-
 def _here() -> Seen:
-    found = seen.get()
-    if found is None:
+    here = visit.get()
+    if here is None or here.seen is None:
         message = "No authmw middleware handles this request: install it before guarding a view."
         raise RuntimeError(message)
+    found: Seen = here.seen
     return found
 
 
@@ -151,7 +148,8 @@ async def exact_session() -> VerifiedSession:
 
 def hold(session: VerifiedSession) -> None:
     """Make this what `current_session()` answers for the rest of the request."""
-    seen.set(attrs.evolve(_here(), session=session))
+    found = _here()
+    cast("Visit", visit.get()).seen = attrs.evolve(found, session=session)
 
 
 def _demand(granted: bool) -> None:

@@ -5,7 +5,7 @@ Streams, websockets, lifespan and background tasks of the host pass untouched.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
 from starlette.responses import Response
@@ -13,11 +13,11 @@ from starlette.responses import Response
 from authmw import drive
 from authmw.auth import Auth
 from authmw.errors import Refused
-from authmw.guard.verified import seen
+from authmw.guard.sessions import Found
 from authmw.hosts.visits import Visitor
 from authmw.http.bodies import MAXIMUM_BODY
 from authmw.http.requests import Request
-from authmw.operations import Visit, visit
+from authmw.operations import PROJECT, Caller, Visit, visit
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -54,12 +54,47 @@ class AuthMiddleware:
                     await self._ours(inner, scope, receive, send)
                     return
         elif kind != "websocket":
-            if kind == "lifespan":
-                drive.home.adopt()
-                await self._auth.start()
-            await self._app(scope, receive, send)
+            await self._live(scope, receive, send)
             return
-        await self._theirs(scope, receive, send)
+        found = self._known(scope["headers"]) or await self._awaited(scope)
+        here = _Visit(self._visitor, found, scope, send)
+        scope["authmw.session"] = found.seen.session
+        token = visit.set(here)
+        try:
+            if self._visitor.guards_changes:
+                # A page of another site may open a websocket with the visitor's cookies, and read it.
+                method = scope["method"] if kind == "http" else "CONNECT"
+                self._visitor.check_origin(method, _cookies(scope["headers"]), lambda: _headers(scope))
+            await self._app(scope, receive, here.send if kind == "http" else send)
+            if here.replaced and here.refused is not None:
+                raise here.refused
+        except Refused as refused:
+            if here.started and not here.replaced:
+                raise
+            await self._refuse(refused, here)
+        finally:
+            visit.reset(token)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lifespan, and whatever protocols servers learn to speak."""
+        if scope["type"] == "lifespan":
+            drive.home.adopt()
+            await self._auth.start()
+        await self._app(scope, receive, send)
+
+    def _known(self, headers: Sequence[tuple[bytes, bytes]]) -> Found | None:
+        """What is found without storage; None if it must be asked."""
+        named, visitor = dict(headers), self._visitor
+        cookie = named.get(b"cookie")
+        if cookie is None:
+            return visitor.nobody
+        if len(named) != len(headers) and len(cookies := _cookies(headers)) > 1:
+            return visitor.known(cookies)
+        return visitor.by_header(cookie, visitor.now()) or visitor.known((cookie.decode("latin-1"),), cookie)
+
+    async def _awaited(self, scope: Scope) -> Found:
+        await self._auth.start()
+        return await self._visitor.awaited(_cookies(scope["headers"]))
 
     async def _ours(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body(receive)
@@ -75,61 +110,64 @@ class AuthMiddleware:
         answer = await drive.operate(self._io, self._api.answer(request))
         await _send(answer, send, head=scope["method"] == "HEAD")
 
-    async def _theirs(self, scope: Scope, receive: Receive, send: Send) -> None:
-        cookies = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
-        found = self._visitor.known(cookies)
-        if found is None:
-            await self._auth.start()
-            found = await self._visitor.awaited(cookies)
-        scope["authmw.session"] = found.seen.session
-        here = Visit(
-            describe=lambda: self._visitor.caller(_peer(scope), _headers(scope)),
-            presented=lambda: self._visitor.presented(scope.get("method", ""), scope["path"], _headers(scope)),
-        )
-        seen_token = seen.set(found.seen)
-        visit_token = visit.set(here)
-        outgoing = found
-        started = replaced = False
-
-        async def send_with_cookies(message: MutableMapping[str, Any]) -> None:
-            nonlocal started, replaced
-            if message["type"] == "http.response.start":
-                started = True
-                # A framework that knows no refusal calls a guard's an error of the host's own.
-                replaced = message["status"] == 500 and here.refused is not None
-                if here.kept is not None or outgoing.unsettled:
-                    fresh = self._visitor.cookies(outgoing, here)
-                    message["headers"] = [
-                        *message.get("headers", ()),
-                        *((b"set-cookie", one.encode("latin-1")) for one in fresh),
-                    ]
-            if not replaced:
-                await send(message)
-
-        http = scope["type"] == "http"
-        try:
-            # A page of another site may open a websocket with the visitor's cookies, and read it.
-            self._visitor.check_origin(scope["method"] if http else "CONNECT", cookies, lambda: _headers(scope))
-            await self._app(scope, receive, send_with_cookies if http else send)
-            if replaced and here.refused is not None:
-                raise here.refused
-        except Refused as refused:
-            if started and not replaced:
-                raise
-            replaced, here.refused = False, None
-            await self._refuse(refused, scope, send_with_cookies if http else send)
-        finally:
-            visit.reset(visit_token)
-            seen.reset(seen_token)
-
-    async def _refuse(self, refused: Refused, scope: Scope, send: Send) -> None:
+    async def _refuse(self, refused: Refused, here: _Visit) -> None:
+        scope = here.scope
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": refused.error_type})
+            await here.send_on({"type": "websocket.close", "code": 1008, "reason": refused.error_type})
             return
+        here.replaced, here.refused = False, None
         headers = _headers(scope)
         path = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
         answer = self._visitor.refusal(refused, scope["method"], path, headers)
-        await _send(answer, send, head=scope["method"] == "HEAD")
+        await _send(answer, here.send, head=scope["method"] == "HEAD")
+
+
+class _Visit(Visit):
+    """A request to the host's own application, and the `send` that the application is given."""
+
+    started = False
+    replaced = False
+    """Whether a refusal stands in for what the application answers."""
+
+    def __init__(self, visitor: Visitor, found: Found, scope: Scope, send: Send) -> None:
+        self.seen = found.seen
+        self.scope = scope
+        self.send_on = send
+        self._visitor = visitor
+        self._found = found
+
+    def who(self) -> Caller:
+        """Who calls operations from a view."""
+        if self.caller is PROJECT:
+            self.caller = self._visitor.caller(_peer(self.scope), _headers(self.scope))
+        return self.caller
+
+    def presented(self) -> object:
+        """What the guard of access tokens is shown."""
+        scope = self.scope
+        return self._visitor.presented(scope.get("method", ""), scope["path"], _headers(scope))
+
+    def send(self, message: MutableMapping[str, Any]) -> Awaitable[None]:
+        """Pass a message of the application on, with fresh cookies in its head; of an answer that a refusal stands in for, nothing."""
+        if message["type"] == "http.response.start":
+            self.started = True
+            # A framework that knows no refusal calls a guard's an error of the host's own.
+            self.replaced = self.refused is not None and message["status"] == 500
+            if self.kept is not None or self._found.unsettled:
+                fresh = self._visitor.cookies(self._found, self)
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *((b"set-cookie", one.encode("latin-1")) for one in fresh),
+                ]
+        return _nothing() if self.replaced else self.send_on(message)
+
+
+async def _nothing() -> None:
+    """Sends nothing."""
+
+
+def _cookies(headers: Sequence[tuple[bytes, bytes]]) -> list[str]:
+    return [value.decode("latin-1") for name, value in headers if name == b"cookie"]
 
 
 def _peer(scope: Scope) -> str | None:

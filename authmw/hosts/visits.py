@@ -28,30 +28,28 @@ class Visitor:
         self._session_name = cookies.session()
         self._jwt_name = cookies.jwt()
         self._guard = auth.guard
-        self._by_header = auth.guard.by_header
-        self._now = auth.core.clock.now
+        self.nobody = auth.guard.nobody
+        """The outcome of a request without a session."""
+        self.guards_changes = auth.settings.csrf_for_host
+        """Whether `check_origin` has anything to say."""
+        self.by_header = auth.guard.by_header
+        """The outcome of a request whose one Cookie header was met before."""
+        self.now = auth.core.clock.now
 
-    def known(self, cookies: Sequence[str]) -> Found | None:
-        """The outcome that needs no storage: no cookie of ours, a header met before, or tokens known here. None if storage must be asked."""
-        if not cookies:
-            return self._guard.nobody
-        now = self._now()
-        header = cookies[0] if len(cookies) == 1 else None
-        if header is not None:
-            remembered = self._by_header(header, now)
-            if remembered is not None:
-                return remembered
-            if self._session_name not in header and self._jwt_name not in header:
-                return self._guard.nobody
-        return self._guard.known(*self._tokens(cookies), now, header)
+    def known(self, cookies: Sequence[str], header: str | bytes | None = None) -> Found | None:
+        """The outcome that needs no storage: no cookie of ours, or tokens known here. None if storage must be asked. It is remembered by the whole `header`."""
+        for one in cookies:
+            if self._session_name in one or self._jwt_name in one:
+                return self._guard.known(*self._tokens(cookies), self.now(), header)
+        return self.nobody
 
     async def awaited(self, cookies: Sequence[str]) -> Found:
         """The outcome with storage, on a loop."""
-        return await self._guard.awaited(*self._tokens(cookies), self._now())
+        return await self._guard.awaited(*self._tokens(cookies), self.now())
 
     def waited(self, cookies: Sequence[str]) -> Found:
         """The outcome with storage, on the host's thread."""
-        return self._guard.waited(*self._tokens(cookies), self._now())
+        return self._guard.waited(*self._tokens(cookies), self.now())
 
     def _tokens(self, cookies: Sequence[str]) -> tuple[str | None, str | None]:
         """The opaque token and the JWT that the cookies carry; nothing where one of the two stands twice (SES-03)."""

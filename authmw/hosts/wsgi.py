@@ -12,11 +12,11 @@ from starlette.responses import Response
 from authmw import drive
 from authmw.auth import Auth
 from authmw.errors import Refused
-from authmw.guard.verified import seen
+from authmw.guard.sessions import Found
 from authmw.hosts.visits import Visitor
 from authmw.http.bodies import MAXIMUM_BODY
 from authmw.http.requests import Request
-from authmw.operations import Visit, visit
+from authmw.operations import PROJECT, Caller, Visit, visit
 
 Environ: TypeAlias = dict[str, Any]
 StartResponse: TypeAlias = Callable[..., Any]
@@ -32,16 +32,19 @@ class AuthMiddleware:
         self._app = app
         self._auth = auth
         self._api = Api(auth)
+        self._prefixes = self._api.prefixes
         self._visitor = Visitor(auth)
         self._io: drive.IO = auth.storage.io
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, or pass on."""
+        path: str = environ.get("PATH_INFO", "")
         try:
-            path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8")
+            text = path if path.isascii() else path.encode("latin-1").decode("utf-8")
         except UnicodeDecodeError:
             return self._theirs(environ, start_response)
-        inner = self._api.claims(path)
+        # Most paths are the host's, and are told by this one look.
+        inner = self._api.claims(text) if text.startswith(self._prefixes) else None
         return self._theirs(environ, start_response) if inner is None else self._ours(inner, environ, start_response)
 
     def _ours(self, path: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -57,78 +60,100 @@ class AuthMiddleware:
         return _start(answer, environ, start_response)
 
     def _theirs(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        cookie = environ.get("HTTP_COOKIE")
-        cookies = [cookie] if cookie else []
-        found = self._visitor.known(cookies)
-        if found is None:
-            found = self._visitor.waited(cookies)
+        visitor, cookie = self._visitor, environ.get("HTTP_COOKIE")
+        cookies = (cookie,) if cookie else ()
+        if cookie:
+            found = (
+                visitor.by_header(cookie, visitor.now()) or visitor.known(cookies, cookie) or visitor.waited(cookies)
+            )
+        else:
+            found = visitor.nobody
+        here = _Visit(visitor, found, environ, start_response)
         environ["authmw.session"] = found.seen.session
-        here = Visit(
-            describe=lambda: self._visitor.caller(environ.get("REMOTE_ADDR"), _headers(environ)),
-            presented=lambda: self._visitor.presented(environ["REQUEST_METHOD"], _path(environ), _headers(environ)),
-        )
-        seen.set(found.seen)
         visit.set(here)
-        outgoing = found
-        refusal: list[bytes] = []
-        begun = False
-
-        def start_with_cookies(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            nonlocal begun
-            begun = True
-            if here.kept is not None or outgoing.unsettled:
-                fresh = self._visitor.cookies(outgoing, here)
-                headers = [*headers, *(("Set-Cookie", one) for one in fresh)]
-            return start_response(status, headers, *rest)
-
-        def refuse(refused: Refused) -> list[bytes]:
-            # Begun but not sent, the headers may be replaced, which must be told (PEP 3333, start_response and exc_info).
-            rest = (sys.exc_info(),) if begun else ()
-            query = environ.get("QUERY_STRING", "")
-            path = _path(environ) + (f"?{query}" if query else "")
-            answer = self._visitor.refusal(refused, environ["REQUEST_METHOD"], path, _headers(environ))
-            return list(_start(answer, environ, start_with_cookies, *rest))
-
-        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            # A framework that knows no refusal calls a guard's an error of the host's own.
-            if here.refused is not None and status.startswith("500"):
-                refusal[:] = refuse(here.refused)
-                return _unsent
-            return start_with_cookies(status, headers, *rest)
-
         try:
-            self._visitor.check_origin(environ["REQUEST_METHOD"], cookies, lambda: _headers(environ))
-            return _Body(self._app(environ, start), refusal, refuse)
+            if visitor.guards_changes:
+                visitor.check_origin(environ["REQUEST_METHOD"], cookies, lambda: _headers(environ))
+            return _Body(self._app(environ, here.start), here)
         except Refused as refused:
-            body = refuse(refused)
-            _forget()
+            body = here.refuse(refused)
+            visit.set(None)
             return body
         except BaseException:
-            _forget()
+            visit.set(None)
             raise
+
+
+class _Visit(Visit):
+    """A request to the host's own application, and the `start_response` that the application is given."""
+
+    begun = False
+    refusal: list[bytes] | None = None
+    """The body of the refusal that stands in for what the application answers."""
+
+    def __init__(self, visitor: Visitor, found: Found, environ: Environ, start_response: StartResponse) -> None:
+        self.seen = found.seen
+        self._visitor = visitor
+        self._found = found
+        self._environ = environ
+        self._start_response = start_response
+
+    def who(self) -> Caller:
+        """Who calls operations from a view."""
+        if self.caller is PROJECT:
+            self.caller = self._visitor.caller(self._environ.get("REMOTE_ADDR"), _headers(self._environ))
+        return self.caller
+
+    def presented(self) -> object:
+        """What the guard of access tokens is shown."""
+        environ = self._environ
+        return self._visitor.presented(environ["REQUEST_METHOD"], _path(environ), _headers(environ))
+
+    def start(self, status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        """Begin the application's answer, with fresh cookies in its head; or a refusal in its stead."""
+        # A framework that knows no refusal calls a guard's an error of the host's own.
+        if self.refused is not None and status.startswith("500"):
+            self.refusal = self.refuse(self.refused)
+            return _unsent
+        self.begun = True
+        if self.kept is not None or self._found.unsettled:
+            fresh = self._visitor.cookies(self._found, self)
+            headers = [*headers, *(("Set-Cookie", one) for one in fresh)]
+        return self._start_response(status, headers, *rest)
+
+    def refuse(self, refused: Refused) -> list[bytes]:
+        """Begin a refusal's answer; its body."""
+        self.refused = None
+        # Begun but not sent, the headers may be replaced, which must be told (PEP 3333, start_response and exc_info).
+        rest = (sys.exc_info(),) if self.begun else ()
+        environ = self._environ
+        query = environ.get("QUERY_STRING", "")
+        path = _path(environ) + (f"?{query}" if query else "")
+        answer = self._visitor.refusal(refused, environ["REQUEST_METHOD"], path, _headers(environ))
+        return list(_start(answer, environ, self.start, *rest))
 
 
 class _Body:
     """A response body that answers a refusal while it can, and forgets the visitor when the server has sent it: streams still run in the view's context."""
 
-    def __init__(self, body: Iterable[bytes], refusal: list[bytes], refuse: Callable[[Refused], list[bytes]]) -> None:
+    def __init__(self, body: Iterable[bytes], here: _Visit) -> None:
         self._body = body
-        self._refusal = refusal
-        self._refuse = refuse
+        self._here = here
 
     def __iter__(self) -> Iterator[bytes]:
-        sent = False
+        here, sent = self._here, False
         try:
             for chunk in self._body:
-                if self._refusal:
+                if here.refusal is not None:
                     break
                 yield chunk
                 sent = sent or bool(chunk)
         except Refused as refused:
             if sent:
                 raise
-            self._refusal[:] = self._refuse(refused)
-        yield from self._refusal
+            here.refusal = here.refuse(refused)
+        if here.refusal is not None:
+            yield from here.refusal
 
     def close(self) -> None:
         """End the request."""
@@ -137,7 +162,7 @@ class _Body:
             if close is not None:
                 close()
         finally:
-            _forget()
+            visit.set(None)
 
 
 def _unsent(data: bytes) -> None:
@@ -148,11 +173,6 @@ def _path(environ: Environ) -> str:
     """The whole path of a request, as the visitor asked for it."""
     raw: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "/")
     return raw.encode("latin-1").decode("utf-8", "replace")
-
-
-def _forget() -> None:
-    seen.set(None)
-    visit.set(None)
 
 
 def _headers(environ: Environ) -> dict[str, tuple[str, ...]]:

@@ -96,7 +96,7 @@ class Api:
             ip_address=client_ip(request.peer, request.headers.get("x-forwarded-for", ()), settings.trusted_proxies),
             user_agent=(request.header("user-agent") or "")[:1024],
         )
-        token = visit.set(Visit(caller=caller))
+        token = visit.set(Visit(caller))
         try:
             await self.auth.core.project.now()
             return await entry.answer(request, match.parameters)
