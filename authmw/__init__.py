@@ -10,6 +10,7 @@ from authmw.guard.decorators import require_fresh, require_mfa, require_permissi
 from authmw.guard.verified import VerifiedSession, current_session, optional_session
 from authmw.hosts.asgi import AuthMiddleware
 from authmw.oauth_providers import OAuthProvider
+from authmw.passkeys import WebAuthnRules
 from authmw.permissions import Permission, Policy, Resource, Role, Scope
 from authmw.provider import Provider
 from authmw.provider import Resource as ProtectedResource
@@ -44,6 +45,7 @@ __all__ = [
     "TOTPRules",
     "TrustedTokenProfile",
     "VerifiedSession",
+    "WebAuthnRules",
     "current_session",
     "current_token",
     "optional_session",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from authmw.consumer.sessions.operations import Sessions
     from authmw.consumer.totps.operations import TOTPs
     from authmw.consumer.users.operations import Users
+    from authmw.consumer.webauthn.operations import WebAuthn
     from authmw.platform.connected_apps.operations import ConnectedApps
     from authmw.platform.debug.operations import Debug
     from authmw.platform.events.operations import Events
@@ -97,6 +98,13 @@ class Products:
         from authmw.consumer.oauth.operations import OAuth
 
         return OAuth(self.core, self.keys)
+
+    @product
+    def webauthn(self) -> WebAuthn:
+        """Sign-in by a passkey, and a second factor by one or by a security key."""
+        from authmw.consumer.webauthn.operations import WebAuthn
+
+        return WebAuthn(self.core, self.keys)
 
     @product
     def crypto_wallets(self) -> CryptoWallets:

@@ -159,7 +159,7 @@ def _read_entry(registered: RedirectURL, position: int, *, live: bool) -> _Entry
         raise invalid("invalid_redirect_url", "a wildcard stands in the path")
     if live and _is_local(split.host):
         raise invalid("invalid_redirect_url", "a local host can be used in Test only")
-    if wildcard and (split.scheme not in ("http", "https") or _is_public_suffix(split.host[2:])):
+    if wildcard and (split.scheme not in ("http", "https") or is_public_suffix(split.host[2:])):
         raise invalid("invalid_redirect_url", "the wildcard stands for hosts of strangers")
     if not registered.types or not registered.types <= frozenset(RedirectType):
         raise invalid("invalid_redirect_url_type")
@@ -193,7 +193,7 @@ def _is_local(host: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def _is_public_suffix(base: str) -> bool:
+def is_public_suffix(base: str) -> bool:
     """Whether a registry sells the names under `base`; `RedirectList.parse` says how far this reaches."""
     labels = base.split(".")
     if len(labels) < 2 or base.startswith("[") or labels[-1].isdigit():

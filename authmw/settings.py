@@ -15,6 +15,7 @@ from authmw.crypto.secret import Secret
 from authmw.errors import Misconfigured, Refused
 from authmw.identifiers import canonical_ip
 from authmw.oauth_providers import OAuthProvider, may_be_called
+from authmw.passkeys import WebAuthnRules
 from authmw.permissions import Policy
 from authmw.provider import Provider
 from authmw.redirects import InvalidRedirectURL, RedirectList, RedirectType, RedirectURL, local_default
@@ -215,6 +216,7 @@ class Settings:
     trusted_tokens: tuple[TrustedTokenProfile, ...] = ()
     session_migration_url: str = ""
     totp: TOTPRules = attrs.field(factory=TOTPRules)
+    webauthn: WebAuthnRules = attrs.field(factory=WebAuthnRules)
     phones: PhoneRules = attrs.field(factory=PhoneRules)
     mfa: MfaRule = "enrolled"
     second_factors: frozenset[str] = frozenset()
@@ -303,6 +305,7 @@ class Settings:
             faults.append("cors_origins must be exact origins; neither * nor null can be listed.")
         if self.cookies.domain and self.cookies.vendor is False and not self.cookies.secure:
             faults.append("cookies.domain needs secure cookies.")
+        faults += self.webauthn.faults(live=self.live)
         return [*faults, *self._wrong_providers(), *self._wrong_trust(), *self.provider.faults(live=self.live)]
 
     def _wrong_providers(self) -> list[str]:

@@ -137,7 +137,7 @@ def user_answer(user: Subject, now: datetime) -> UserAnswer:
         emails=[EmailAnswer(email_id=e.email_id, address=e.address, verified=e.verified) for e in user.emails],
         status=user.status,
         phone_numbers=[PhoneAnswer(phone_id=p.phone_id, number=p.number, verified=p.verified) for p in user.phones],
-        webauthn_registrations=[_webauthn(part) for part in _of(user, "webauthn")],
+        webauthn_registrations=[webauthn_answer(part) for part in _of(user, "webauthn")],
         providers=[_provider(part) for part in _of(user, "oauth")],
         totps=[TOTPAnswer(totp_id=part.part_id, verified=part.verified) for part in _of(user, "totp")],
         crypto_wallets=[_wallet(part) for part in _of(user, "crypto_wallet")],
@@ -166,7 +166,8 @@ def _of(user: Subject, kind: str) -> list[Part]:
     return [part for part in user.parts if part.kind == kind]
 
 
-def _webauthn(part: Part) -> WebAuthnAnswer:
+def webauthn_answer(part: Part) -> WebAuthnAnswer:
+    """A WebAuthn registration on the wire."""
     shown = part.details
     return WebAuthnAnswer(
         webauthn_registration_id=part.part_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_network
 
 from authmw import drive
 from authmw.errors import Refused
@@ -38,3 +39,11 @@ def forget_later(call: Call, *limits: Limit) -> None:
 def sending(call: Call, address: str) -> Limit:
     """One message a second to one address, whoever asks and by whichever product."""
     return Limit("sending", (call.settings.project_id, address), 1, timedelta(seconds=1))
+
+
+def network_of(address: str) -> str:
+    """What one visitor has: an IPv4 address, or the first 64 bits of an IPv6 one; another text stands for itself."""
+    try:
+        return str(ip_network(f"{address}/64" if ":" in address else address, strict=False))
+    except ValueError:
+        return address

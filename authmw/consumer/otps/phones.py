@@ -7,7 +7,6 @@ looked up. Who is unknown costs a browser as much as who is known.
 from __future__ import annotations
 
 from datetime import timedelta
-from ipaddress import ip_network
 from typing import ClassVar, Literal
 
 import attrs
@@ -37,7 +36,7 @@ from authmw.people.phones import check_may_text, range_of
 from authmw.people.records import User
 from authmw.people.rules import with_phone
 from authmw.signin.keys import KeyRing
-from authmw.signin.limits import charge, sending
+from authmw.signin.limits import charge, network_of, sending
 from authmw.storage import Insert
 from authmw.urls import Malformed, split_url
 
@@ -242,16 +241,8 @@ def budgets(call: Call, number: str, country: str, attributes: Attributes | None
     # A backend's own address is not the person's; it may say whose it is.
     asked_from = call.caller.ip_address if call.caller.audience == "browser" else attributes and attributes.ip_address
     if asked_from:
-        limits.append(Limit("texts for an address", (project, _network(asked_from)), rules.per_address_hour, _HOUR))
+        limits.append(Limit("texts for an address", (project, network_of(asked_from)), rules.per_address_hour, _HOUR))
     return tuple(limits)
-
-
-def _network(address: str) -> str:
-    """What one visitor has: an IPv4 address, or the first 64 bits of an IPv6 one; another text stands for itself."""
-    try:
-        return str(ip_network(f"{address}/64" if ":" in address else address, strict=False))
-    except ValueError:
-        return address
 
 
 def _domain(url: str) -> str | None:
