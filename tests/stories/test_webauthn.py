@@ -492,14 +492,17 @@ def test_what_is_no_answer_is_refused(world: World, text: str) -> None:
 
 
 def in_browser(world: World, device: VirtualAuthenticator, token: str, **more: Any) -> Answer:
-    """Make and register a passkey as a page does."""
+    """Make and register a passkey as a page does, and wait for the notice, which leaves behind the reply."""
+    arrived = len(world.inbox.entries())
     start = world.browser(
         "POST", f"{SDK}/register/start", {"domain": DOMAIN, "user_agent": "a browser", **more}, token=token
     )
     assert start.status == 200, start.json
-    made = device.register(start.json["data"]["public_key_credential_creation_options"], origin=ORIGIN)
-    body = {"public_key_credential": made, "session_duration_minutes": 60}
-    return world.browser("POST", f"{SDK}/register", body, token=token)
+    answer = device.register(start.json["data"]["public_key_credential_creation_options"], origin=ORIGIN)
+    body = {"public_key_credential": answer, "session_duration_minutes": 60}
+    made = world.browser("POST", f"{SDK}/register", body, token=token)
+    world.inbox.arrived(arrived + 1)
+    return made
 
 
 def begin(world: World, which: str = "primary", **more: Any) -> str:
