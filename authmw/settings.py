@@ -190,6 +190,7 @@ class Settings:
     that the backend API may be called from, none admits all. `public_url` is the address that links and cookies are made of; the Host header never is.
     `oauth` are the providers that people sign in with; their tokens are given to backends, and to browsers only with `oauth_tokens_to_browsers`.
     `trusted_tokens` say whose tokens `sessions.attest` takes; `session_migration_url` is the UserInfo address of the system before this one, for `sessions.migrate`.
+    `webauthn` says where passkeys belong: to the hosts of our own origin and of `cors_origins`, unless it names others.
     """
 
     project_id: str
