@@ -11,6 +11,7 @@ from authmw.rows import Row
 from authmw.signin.keys import KeyRing
 
 if TYPE_CHECKING:
+    from authmw.consumer.biometrics.operations import Biometrics
     from authmw.consumer.crypto_wallets.operations import CryptoWallets
     from authmw.consumer.impersonation.operations import Impersonation
     from authmw.consumer.magic_links.operations import MagicLinks
@@ -105,6 +106,13 @@ class Products:
         from authmw.consumer.webauthn.operations import WebAuthn
 
         return WebAuthn(self.core, self.keys)
+
+    @product
+    def biometrics(self) -> Biometrics:
+        """Sign-in by a key that a device keeps behind its biometrics."""
+        from authmw.consumer.biometrics.operations import Biometrics
+
+        return Biometrics(self.core, self.keys)
 
     @product
     def crypto_wallets(self) -> CryptoWallets:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from authmw.consumer.proofs import signed_in_caller
+from authmw.consumer.binding import agent_of, is_bound
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge
@@ -19,9 +19,7 @@ from authmw.limits import Limit
 from authmw.operations import Call
 from authmw.passkeys import RelyingParty
 from authmw.people.records import Subject
-from authmw.signin.keys import KeyRing
 from authmw.signin.limits import charge, network_of
-from authmw.signin.rules import is_impersonated
 from authmw.signin.sessions import Live
 from authmw.storage import Delete
 
@@ -53,7 +51,7 @@ def new_challenge(
         method_id="",
         created_at=call.now,
         expires_at=call.now + LIFE,
-        user_agent=_agent(call),
+        user_agent=agent_of(call),
         session_id=live.session.session_id if live else None,
         details=details,
     )
@@ -64,9 +62,7 @@ async def waiting(call: Call, purpose: str, text: str, live: Live | None, refusa
     challenge = await call.storage.get(Challenge, _key(purpose, text))
     if challenge is None or call.now >= challenge.expires_at:
         raise Refused(refusal)
-    if challenge.session_id is not None and (live is None or live.session.session_id != challenge.session_id):
-        raise Refused(refusal)
-    if call.caller.audience == "browser" and challenge.user_agent != _agent(call):
+    if not is_bound(call, live, session_id=challenge.session_id, agent=challenge.user_agent):
         raise Refused(refusal)
     return challenge
 
@@ -80,11 +76,6 @@ async def judged(challenge: Challenge, subject_id: str, judge: Callable[[], T]) 
         raise
 
 
-async def own_session(call: Call, keys: KeyRing) -> Live | None:
-    """The session that a browser carries, which its ceremonies are bound to; a backend's are bound to the user it names."""
-    return await signed_in_caller(call, keys, None, None) if call.caller.audience == "browser" else None
-
-
 async def charge_ceremony(call: Call, subject: Subject | None) -> None:
     """Count a challenge: 30 a minute for one user, 120 for one visitor's network without one. Refused: `too_many_requests`."""
     project, minute = call.settings.project_id, timedelta(minutes=1)
@@ -95,14 +86,5 @@ async def charge_ceremony(call: Call, subject: Subject | None) -> None:
         await charge(call, Limit("passkey challenges from a network", (project, asked_from), 120, minute))
 
 
-def joins(live: Live | None, subject: Subject) -> bool:
-    """Whether a proof of this subject is added to the session that is there (`signin.complete` joins no other)."""
-    return live is not None and live.subject.id == subject.id and not is_impersonated(live.session.factors)
-
-
 def _key(purpose: str, text: str) -> str:
     return f"{purpose}|{tokens.digest(text)}"
-
-
-def _agent(call: Call) -> str:
-    return call.caller.user_agent[:1024] if call.caller.audience == "browser" else ""

@@ -10,6 +10,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from authmw.consumer.answers import sign_in_answer, webauthn_answer
+from authmw.consumer.binding import agent_of, check_own, joins, own_session
 from authmw.consumer.proofs import asked_of, check_may_change_factors, signed_in_caller
 from authmw.consumer.webauthn import browser
 from authmw.consumer.webauthn.ceremonies import (
@@ -18,10 +19,8 @@ from authmw.consumer.webauthn.ceremonies import (
     REGISTERING,
     SIGNING_IN,
     charge_ceremony,
-    joins,
     judged,
     new_challenge,
-    own_session,
     party_of,
     waiting,
 )
@@ -71,7 +70,6 @@ from authmw.people.rules import with_part
 from authmw.rows import Row
 from authmw.signin.complete import Proof, complete
 from authmw.signin.keys import KeyRing
-from authmw.signin.rules import is_impersonated
 from authmw.storage import Delete, Insert, Update, Write
 
 Domain = Annotated[str, Meta(min_length=1, max_length=253)]
@@ -125,7 +123,7 @@ class WebAuthn(Product):
         details = {
             "domain": party.domain,
             "handle": handle,
-            "user_agent": user_agent or (call.caller.user_agent[:1024] if call.caller.audience == "browser" else ""),
+            "user_agent": user_agent or agent_of(call),
             "authenticator_type": authenticator_type or "",
             "passkey": return_passkey_credential_options,
         }
@@ -297,11 +295,9 @@ class WebAuthn(Product):
         user = await user_by_part(call.storage, webauthn_registration_id, "webauthn_registration_not_found")
         live = await own_session(call, self.keys)
         part = user.part(webauthn_registration_id)
-        strange = call.caller.audience == "browser" and (live is None or live.subject.id != user.id)
-        if part is None or part.kind != KIND or strange:
+        if part is None or part.kind != KIND:
             raise Refused("webauthn_registration_not_found")
-        if live is not None and is_impersonated(live.session.factors):
-            raise Refused("session_not_mutable")
+        check_own(call, live, user, "webauthn_registration_not_found")
         after = renamed(user, part, named)
         await commit(*((Update(after),) if after != user else ()), subject_id=user.id)
         shown = after.part(part.part_id)

@@ -1,0 +1,1 @@
+"""Signing in by a key that a device keeps behind its biometrics."""
