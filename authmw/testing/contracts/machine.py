@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 from hypothesis import HealthCheck, settings
@@ -155,21 +155,18 @@ class Machine(RuleBasedStateMachine):
 class MachineContract(Contract):
     """The state machine as one test."""
 
-    histories = 60
-    """How many histories are tried; more for a long run."""
+    machine: ClassVar[settings] = settings(
+        max_examples=60,
+        stateful_step_count=25,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    )
+    """How histories are looked for; a long run takes more of them: `settings(MachineContract.machine, max_examples=5000)`."""
 
     def test_whatever_happens_it_gives_what_memory_gives(self, opened: Open) -> None:
         class Opened(Machine):
             store = opened()
 
-        run_state_machine_as_test(
-            Opened,
-            settings=settings(
-                max_examples=self.histories,
-                stateful_step_count=25,
-                deadline=None,
-                derandomize=True,
-                database=None,
-                suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-            ),
-        )
+        run_state_machine_as_test(Opened, settings=self.machine)

@@ -6,6 +6,7 @@ import multiprocessing
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -21,6 +22,7 @@ from authmw.testing.contracts.driven import Driven
 from authmw.testing.contracts.records import Other, Thing
 
 T = TypeVar("T")
+Meet = Callable[[], None]
 MakeStorage = Callable[[Path, str], Storage]
 THREADS = 16
 ROUNDS = 10
@@ -29,10 +31,15 @@ TRIES = 10_000
 """After so many conflicts in a row nothing moves: an adapter may say Conflict too often, but not for ever."""
 
 
-def spend(store: Driven, key: str, by: str) -> bool:
+def _go_on() -> None:
+    """Nobody to meet."""
+
+
+def spend(store: Driven, key: str, by: str, meet: Meet = _go_on) -> bool:
     """Read a record and delete it on the version that was read, which is what spending a token is; read again after a conflict."""
     for _ in range(TRIES):
         held = store.get(Thing, key)
+        meet()
         if held is None:
             return False
         try:
@@ -43,13 +50,27 @@ def spend(store: Driven, key: str, by: str) -> bool:
     raise AssertionError("nothing but conflicts")
 
 
-def at_once(acts: Sequence[Callable[[], T]]) -> list[T]:
-    """What these give, each called on a thread of its own at the same moment."""
-    barrier = threading.Barrier(len(acts))
+def at_once(acts: Sequence[Callable[[Meet], T]]) -> list[T]:
+    """What these give, each called on a thread of its own at the same moment.
 
-    def start(act: Callable[[], T]) -> T:
-        barrier.wait(60)
-        return act()
+    Each is given `meet` and calls it between reading and writing: the first time it waits there for the others, so that all of them rest on what was read before any of them
+    wrote, however fast the adapter is.
+    """
+    began, met = threading.Barrier(len(acts)), threading.Barrier(len(acts))
+
+    def start(act: Callable[[Meet], T]) -> T:
+        first = iter([met])
+
+        def meet() -> None:
+            for barrier in first:
+                with suppress(threading.BrokenBarrierError):
+                    barrier.wait(60)
+
+        began.wait(60)
+        try:
+            return act(meet)
+        finally:
+            met.abort()  # Nobody waits for one who is done, or has failed before it wrote.
 
     with ThreadPoolExecutor(len(acts)) as pool:
         return list(pool.map(start, acts))
@@ -62,6 +83,11 @@ def spend_in_process(make_storage: MakeStorage, folder: Path, name: str, keys: l
     gate.wait(60)
     won.put(sum(spend(store, key, name) for key in keys))
     store.close()
+
+
+def _prepare(store: Driven, meet: Meet) -> None:
+    meet()
+    store.prepare()
 
 
 class RacesContract(Contract):
@@ -78,9 +104,10 @@ class RacesContract(Contract):
     def test_no_update_of_many_threads_is_lost(self, store: Driven) -> None:
         store.commit(Insert(Thing(id="a")))
 
-        def add() -> None:
+        def add(meet: Meet) -> None:
             for _ in range(TRIES):
                 held = store.have("a")
+                meet()
                 try:
                     return store.commit(Update(attrs.evolve(held, count=held.count + 1)))
                 except Conflict:
@@ -94,8 +121,9 @@ class RacesContract(Contract):
     def test_one_value_is_taken_by_one_of_many_threads(self, store: Driven) -> None:
         for number in range(ROUNDS):
 
-            def take(name: int, nick: str = f"nick-{number}") -> bool:
+            def take(name: int, meet: Meet, *, nick: str = f"nick-{number}") -> bool:
                 for _ in range(TRIES):
+                    meet()
                     try:
                         store.commit(Insert(Thing(id=f"{nick}-{name}", nick=nick, tags=(f"{nick}-{name}",))))
                     except Duplicate:
@@ -113,10 +141,11 @@ class RacesContract(Contract):
             left, right = f"left-{number}", f"right-{number}"
             store.commit(Insert(Thing(id=left)), Insert(Thing(id=right)))
 
-            def leave(mine: str, theirs: str) -> bool:
+            def leave(mine: str, theirs: str, meet: Meet) -> bool:
                 # Whoever is left alone has to stay, as the last administrator has.
                 for _ in range(TRIES):
                     change, check = store.have(mine), store.have(theirs)
+                    meet()
                     if check.done:
                         return False
                     try:
@@ -132,9 +161,10 @@ class RacesContract(Contract):
     def test_values_that_many_threads_swap_stay_unique(self, store: Driven) -> None:
         store.commit(Insert(Thing(id="a", nick="x")), Insert(Thing(id="b", nick="y")))
 
-        def swap() -> None:
+        def swap(meet: Meet) -> None:
             for _ in range(TRIES):
                 one, two = store.have("a"), store.have("b")
+                meet()
                 if one.nick == two.nick:
                     continue  # read on both sides of another's commit
                 try:
@@ -167,7 +197,7 @@ class RacesContract(Contract):
 
     def test_many_storages_prepare_at_once(self, opened: Open) -> None:
         stores = [opened(prepared=False) for _ in range(4)]
-        at_once([store.prepare for store in stores])
+        at_once([partial(_prepare, store) for store in stores])
         for number, store in enumerate(stores):
             store.prepare()
             store.commit(Insert(Thing(id=f"k{number}")))
