@@ -12,13 +12,14 @@ own for each test, say) stands in a fixture of the subclass with `autouse=True`.
 from __future__ import annotations
 
 from authmw.testing.contracts.life import LifeContract
+from authmw.testing.contracts.limits import LimiterContract
 from authmw.testing.contracts.machine import MachineContract
 from authmw.testing.contracts.pages import PagesContract
 from authmw.testing.contracts.races import RacesContract
 from authmw.testing.contracts.values import ValuesContract
 from authmw.testing.contracts.writes import WritesContract
 
-__all__ = ["StorageContract"]
+__all__ = ["LimiterContract", "StorageContract"]
 
 
 class StorageContract(ValuesContract, WritesContract, PagesContract, LifeContract, RacesContract, MachineContract):

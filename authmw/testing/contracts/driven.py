@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from authmw.drive import step
+from authmw.limits import Limit, LimitReached, RateLimiter
 from authmw.storage import IO, And, Cursor, Filter, Order, Page, Record, Storage, Value, Write
-from authmw.testing.contracts.records import KINDS, Thing
+from authmw.testing.contracts.records import KINDS, NOW, Thing
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -133,3 +134,52 @@ class Driven:
         """Close the storage on its own loop, then the loop."""
         self.run(self.storage.close())
         self._runner.close()
+
+
+class DrivenLimiter:
+    """A limiter with synchronous methods, each call run as its `io` says."""
+
+    def __init__(self, limiter: RateLimiter) -> None:
+        self.limiter = limiter
+        self._runner = Runner(limiter.io)
+
+    def prepare(self) -> None:
+        """As the limiter."""
+        self._runner.run(self.limiter.prepare())
+
+    def take(self, *limits: Limit, now: datetime = NOW) -> None:
+        """As the limiter."""
+        self._runner.run(self.limiter.take(*limits, now=now))
+
+    def peek(self, limit: Limit, now: datetime = NOW) -> int:
+        """As the limiter."""
+        return self._runner.run(self.limiter.peek(limit, now))
+
+    def reset(self, *limits: Limit) -> None:
+        """As the limiter."""
+        self._runner.run(self.limiter.reset(*limits))
+
+    def let_go(self) -> None:
+        """Close the limiter; it may be used again."""
+        self._runner.run(self.limiter.close())
+
+    def close(self) -> None:
+        """Close it for good."""
+        self.let_go()
+        self._runner.close()
+
+    def takes(self, *limits: Limit, now: datetime = NOW) -> bool:
+        """Whether there was room."""
+        try:
+            self.take(*limits, now=now)
+        except LimitReached:
+            return False
+        return True
+
+    def wait(self, *limits: Limit, now: datetime = NOW) -> float | None:
+        """The wait that a refusal names, in seconds."""
+        try:
+            self.take(*limits, now=now)
+        except LimitReached as full:
+            return full.retry_after
+        raise AssertionError("there was room")
