@@ -29,9 +29,10 @@ from authmw.operations import Caller, Core, Visit, visit
 from authmw.people.apps import ConnectedApp, Consent, Grant
 from authmw.people.purging import purge_due
 from authmw.people.records import Credential, Organization, Session, User
+from authmw.platform.fraud.records import FraudRule, VerdictOverride
 from authmw.platform.idp.records import AuthorizationCode, PushedRequest
 from authmw.platform.m2m.records import M2MClient
-from authmw.ports import EmailSender, Fetcher, SMSSender, WhatsAppSender
+from authmw.ports import DeviceIntelligence, EmailSender, Fetcher, MailServers, SMSSender, WhatsAppSender
 from authmw.products import Products
 from authmw.project import CurrentProject, StoredProject, StoredTemplate
 from authmw.revoked import Denied
@@ -59,6 +60,8 @@ KINDS: tuple[type[Record], ...] = (
     StoredKey,
     FirstKey,
     M2MClient,
+    FraudRule,
+    VerdictOverride,
     ConnectedApp,
     Consent,
     Grant,
@@ -84,6 +87,8 @@ class Auth(Products):
         sms: SMSSender | None = None,
         whatsapp: WhatsAppSender | None = None,
         fetcher: Fetcher | None = None,
+        devices: DeviceIntelligence | None = None,
+        mail_servers: MailServers | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.settings = settings
@@ -109,6 +114,8 @@ class Auth(Products):
             sms=sms,
             whatsapp=whatsapp,
             fetcher=fetcher,
+            devices=devices,
+            mail_servers=mail_servers,
             listeners=Listeners({User: Shown("user", _user_shown)}),
         )
         self._check()

@@ -281,6 +281,10 @@ ERROR_TYPES = _table(
     ("idp_access_token_could_not_be_exchanged", 404, "The access token was exchanged already."),
     ("user_impersonation_not_allowed", 400, "This project does not allow impersonation."),
     ("unable_to_auth_impersonation_token", 401, "The impersonation token is not valid, was used or has expired."),
+    # Fraud
+    ("device_intelligence_not_configured", 400, "This project has no device intelligence to ask."),
+    ("telemetry_id_not_found", 404, "The telemetry id was not found or has expired."),
+    ("verdict_reason_not_found", 404, "No such reason is ever given for a verdict."),
     # Machine to machine
     ("m2m_client_not_found", 404, "The M2M client was not found."),
     ("duplicate_m2m_client_id", 400, "An M2M client with this id exists."),

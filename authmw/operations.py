@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from authmw.clock import Clock
     from authmw.crypto.roots import RootKeys
     from authmw.limits import RateLimiter
-    from authmw.ports import EmailSender, Fetcher, SMSSender, WhatsAppSender
+    from authmw.ports import DeviceIntelligence, EmailSender, Fetcher, MailServers, SMSSender, WhatsAppSender
     from authmw.project import CurrentProject, Snapshot
     from authmw.revoked import Denied
     from authmw.rows import Row
@@ -203,6 +203,8 @@ class Core:
     sms: SMSSender | None = None
     whatsapp: WhatsAppSender | None = None
     fetcher: Fetcher | None = None
+    devices: DeviceIntelligence | None = None
+    mail_servers: MailServers | None = None
     listeners: Listeners
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import attrs
 
@@ -145,4 +145,72 @@ class Fetcher(Protocol):
 
     async def fetch(self, request: FetchRequest) -> FetchAnswer:
         """The answer to a request. Raises `authmw.errors.FetchFailed`."""
+        ...
+
+
+VerdictAction: TypeAlias = Literal["ALLOW", "CHALLENGE", "BLOCK"]
+"""What to do about a device or an address: let it pass, ask for more, or refuse."""
+
+
+@attrs.frozen(kw_only=True)
+class Fingerprint:
+    """What a device-intelligence service knows of one visit.
+
+    `reasons` are its warnings in its own words (each one of the `reasons` of the adapter), `authentic` whether the device is what it says. `country` is ISO 3166-1 alpha-2,
+    `asn` a decimal number. What the service does not know is empty or None.
+    """
+
+    telemetry_id: str
+    created_at: datetime
+    expires_at: datetime
+    visitor_fingerprint: str = ""
+    browser_fingerprint: str = ""
+    hardware_fingerprint: str = ""
+    network_fingerprint: str = ""
+    visitor_id: str | None = None
+    browser_id: str | None = None
+    reasons: tuple[str, ...] = ()
+    device_type: str = ""
+    authentic: bool = True
+    ip_address: str = ""
+    user_agent: str = ""
+    asn: str = ""
+    asn_name: str = ""
+    asn_network: str = ""
+    city: str = ""
+    region: str = ""
+    country: str = ""
+    proxy: bool = False
+    vpn: bool = False
+    raw_signals: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+
+
+class DeviceIntelligence(Protocol):
+    """Knows devices by what a script in the browser reported of them."""
+
+    @property
+    def io(self) -> IO:
+        """How `look_up` waits."""
+        ...
+
+    @property
+    def reasons(self) -> Mapping[str, VerdictAction]:
+        """Every warning that it may report, and what each one suggests by itself."""
+        ...
+
+    async def look_up(self, telemetry_id: str) -> Fingerprint | None:
+        """What is known of a visit; None if there was none, or it is forgotten. Raises `authmw.errors.FetchFailed` if the service does not answer."""
+        ...
+
+
+class MailServers(Protocol):
+    """Knows whether a domain takes mail."""
+
+    @property
+    def io(self) -> IO:
+        """How `take_mail` waits."""
+        ...
+
+    async def take_mail(self, domain: str) -> bool | None:
+        """Whether mail for a domain (A-labels) has somewhere to go: an MX record that is not null (RFC 7505), or an address (RFC 5321 section 5.1). None: it cannot be told now."""
         ...

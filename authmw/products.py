@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from authmw.platform.connected_apps.operations import ConnectedApps
     from authmw.platform.debug.operations import Debug
     from authmw.platform.events.operations import Events
+    from authmw.platform.fraud.operations import Fraud
     from authmw.platform.idp.operations import IDP
     from authmw.platform.m2m.operations import M2M
     from authmw.platform.project.operations import Project
@@ -170,6 +171,13 @@ class Products:
         from authmw.platform.project.operations import Project
 
         return Project(self.core)
+
+    @product
+    def fraud(self) -> Fraud:
+        """Devices, what the project decides about them, and the risk of addresses."""
+        from authmw.platform.fraud.operations import Fraud
+
+        return Fraud(self.core)
 
     @product
     def debug(self) -> Debug:

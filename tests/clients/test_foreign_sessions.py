@@ -40,6 +40,7 @@ def test_a_trusted_token_and_a_session_of_another_system_become_sessions(tmp_pat
             database = tmp_path / "app.sqlite3"
             settings = attrs.evolve(
                 dev_auth(tmp_path / "dev.sqlite3", url).settings,
+                oauth=(),
                 trusted_tokens=(profile(can_jit_provision=True),),
                 session_migration_url=f"{server.url}/userinfo",
             )

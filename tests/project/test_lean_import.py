@@ -83,7 +83,7 @@ def test_a_built_auth_has_loaded_no_product_nor_the_routes(built: set[str]) -> N
 
 LIGHT = (
     # What is remembered of a product is part of the storage's schema.
-    ".records", "platform.m2m", "platform.idp",
+    ".records", "platform.m2m", "platform.idp", "platform.fraud",
     # What a host answers by itself.
     "http.addresses", "http.answers", "http.bodies", "http.cookies", "http.requests", "http.sessions",
 )  # fmt: skip

@@ -19,6 +19,7 @@ from authmw.operations import Core, Product, Response, current_call, operation
 from authmw.parameters import URL, Id
 from authmw.platform.project.changes import change_project, managed_project, read_project
 from authmw.platform.project.email_templates import EmailTemplates
+from authmw.platform.project.metrics import MetricsResponse, metrics_of
 from authmw.project import (
     StoredRedirect,
     StoredSecret,
@@ -258,6 +259,11 @@ class Project(Product):
         self.secrets = Secrets(core)
         self.ip_allow_list = IPAllowList(core)
         self.email_templates = EmailTemplates(core)
+
+    @operation("GET", "/v1/projects/metrics", action="ProjectMetrics")
+    async def metrics(self) -> MetricsResponse:
+        """How many users, organizations and machine clients there are."""
+        return await metrics_of(current_call())
 
 
 def _parse(urls: tuple[StoredRedirect, ...], *, live: bool) -> None:
