@@ -30,7 +30,7 @@ from authmw.people.apps import ConnectedApp, Consent, Grant
 from authmw.people.purging import purge_due
 from authmw.people.records import Credential, Organization, Session, User
 from authmw.platform.fraud.records import FraudRule, VerdictOverride
-from authmw.platform.idp.records import AuthorizationCode, PushedRequest
+from authmw.platform.idp.records import AuthorizationCode, DeviceRequest, PushedRequest
 from authmw.platform.m2m.records import M2MClient
 from authmw.ports import DeviceIntelligence, EmailSender, Fetcher, MailServers, SMSSender, WhatsAppSender
 from authmw.products import Products
@@ -66,6 +66,7 @@ KINDS: tuple[type[Record], ...] = (
     Consent,
     Grant,
     AuthorizationCode,
+    DeviceRequest,
     PushedRequest,
 )
 """Every kind of record that an `Auth` stores."""

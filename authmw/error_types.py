@@ -362,7 +362,15 @@ ERROR_TYPES = _table(
     ("invalid_redirect_uri", 400, "A redirect URI is not one that an app of this kind can have."),
     ("invalid_client_metadata", 400, "The client's metadata ask for what is not supported."),
     ("invalid_request_uri", 400, "The request is not known, is another client's, or was pushed too long ago."),
-    ("access_denied", 403, "The person did not grant access."),
+    ("access_denied", 400, "The person did not grant access."),
+    ("authorization_pending", 400, "The person has not answered yet; ask again after the interval."),
+    ("slow_down", 400, "The device asks too often; wait five seconds more between two questions from now on."),
+    ("expired_token", 400, "The person did not answer in time; start again."),
+    (
+        "user_code_not_found",
+        404,
+        "No device waits under this code. Compare it with the one on the device, or start again there.",
+    ),
     # RBAC
     ("consumer_session_authorization_error", 403, "The session's roles do not permit this."),
     # Fraud

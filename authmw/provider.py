@@ -38,7 +38,7 @@ class Provider:
     `scopes` are the project's own, with what each lets an app do. `authorization_path` is the host's own consent page (a path of the public address); ours, at
     the mount, if it is not set. `refresh_days` is how long a refresh token lives unused. `refresh_grace_seconds` lets the refresh token before the current
     one pass again for so long, for clients that lose answers; 0 ends the family at once. `dynamic_registration` lets strangers register public clients
-    (RFC 7591). `require_dpop` refuses tokens that are not bound to a key.
+    (RFC 7591). `device_grant` lets apps on devices without a browser be let in from elsewhere (RFC 8628). `require_dpop` refuses tokens that are not bound to a key.
     """
 
     scopes: Mapping[str, str] = attrs.field(factory=dict[str, str])
@@ -47,6 +47,7 @@ class Provider:
     refresh_days: int = 30
     refresh_grace_seconds: int = 0
     dynamic_registration: bool = False
+    device_grant: bool = False
     require_dpop: bool = False
 
     def resource(self, url: str) -> Resource | None:

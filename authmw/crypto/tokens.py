@@ -19,6 +19,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _ENVIRONMENTS = frozenset({"test", "live"})
 _JITTER_STEPS = 2**53
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_CONSONANTS = "BCDFGHJKLMNPQRSTVWXZ"
 
 
 def random_bytes(count: int) -> bytes:
@@ -47,6 +48,12 @@ def letters(count: int) -> str:
     """So many lower-case letters and digits (36 of them, 5.17 bits each), every text equally likely. Raises ValueError for a count below 1."""
     _at_least_one(count)
     return "".join(secrets.choice(_LETTERS) for _ in range(count))
+
+
+def consonants(count: int) -> str:
+    """So many capital consonants (20 of them, 4.32 bits each), which are read off and typed easily and spell no words (RFC 8628 section 6.1). ValueError for a count below 1."""
+    _at_least_one(count)
+    return "".join(secrets.choice(_CONSONANTS) for _ in range(count))
 
 
 def jitter() -> float:

@@ -16,6 +16,7 @@ from authmw.http.answers import error_answer
 from authmw.http.backend import backend_routes
 from authmw.http.browser import browser_routes, cors, preflight
 from authmw.http.consent import consent_routes
+from authmw.http.devices import device_routes
 from authmw.http.navigation import navigation_routes
 from authmw.http.oauth import discovery_routes, oauth_routes, userinfo_routes
 from authmw.http.openapi import openapi_routes
@@ -49,7 +50,7 @@ class Api:
         for routes in (oauth_routes, userinfo_routes, discovery_routes):
             for method, path, target in routes(auth):
                 self._table.add(method, path, Entry("backend", target))
-        for method, path, target in (*consent_routes(auth), *navigation_routes(auth)):
+        for method, path, target in (*consent_routes(auth), *device_routes(auth), *navigation_routes(auth)):
             self._table.add(method, path, Entry("browser", target))
         for method, path, target in openapi_routes(auth):
             self._table.add(method, path, Entry("backend", target))

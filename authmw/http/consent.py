@@ -6,7 +6,6 @@ they were shown: the form carries a code over all of it and over their session. 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any, TypeAlias
@@ -18,15 +17,14 @@ from starlette.responses import Response
 from authmw.auth import Auth
 from authmw.crypto import tokens
 from authmw.errors import Refused
-from authmw.http.answers import SAFE, redirect_answer
+from authmw.http.answers import redirect_answer
 from authmw.http.backend import query_of
 from authmw.http.bodies import parse_form
 from authmw.http.browser import check_origin
-from authmw.http.cookies import DuplicateCookie, sole
+from authmw.http.forms import SIGN_IN, code_over, form_page, session_of
 from authmw.http.pages import page, refusal_page
 from authmw.http.requests import Request
 from authmw.http.sessions import clear_cookies
-from authmw.operations import visit
 from authmw.platform.idp.rules import answer_url
 from authmw.signin.sessions import live_by_token
 
@@ -58,7 +56,6 @@ _CODES = {
     "session_not_mutable": "access_denied",
 }
 """What is wrong with a request whose redirect URI is the app's, in the words of RFC 6749 section 4.1.2.1: each is found after that was proved."""
-_SIGN_IN = frozenset({"user_unauthenticated", "session_not_found", "invalid_session_token", "insufficient_factors"})
 
 
 @attrs.frozen(kw_only=True)
@@ -103,7 +100,7 @@ class Pages:
             asked = await self._resolved(_known(query_of(request.query)))
         except Refused as refused:
             return refusal_page(refused)
-        session = self._session(request)
+        session = session_of(self._auth, request)
         try:
             start = await self._started(asked)
             if "none" in asked.prompts and len(asked.prompts) > 1:
@@ -121,7 +118,7 @@ class Pages:
     async def decide(self, request: Request, _: dict[str, str]) -> Response:
         """The person's answer, from the page that we showed in this session."""
         form = parse_form(request.body, request.header("content-type"))
-        session = self._session(request)
+        session = session_of(self._auth, request)
         check_origin(self._auth, request, by_cookie=True)
         asked = _known(form)
         if not tokens.same(form.get("shown", ""), self._code_over(asked, session)):
@@ -136,18 +133,18 @@ class Pages:
     async def logout(self, request: Request, _: dict[str, str]) -> Response:
         """Ask whether to sign out; following a link signs nobody out."""
         fields = query_of(request.query)
-        self._session(request)
+        session_of(self._auth, request)
         try:
             back = await self._way_back(fields)
         except Refused as refused:
             return refusal_page(refused)
         hidden = {name: fields[name] for name in ("client_id", "post_logout_redirect_uri", "state") if fields.get(name)}
-        return _page("logout.html.j2", actions=[back] if back else [], action=self._path("logout"), fields=hidden)
+        return form_page("logout.html.j2", actions=[back] if back else [], action=self._path("logout"), fields=hidden)
 
     async def sign_out(self, request: Request, _: dict[str, str]) -> Response:
         """End the session and go where the app wished."""
         fields = parse_form(request.body, request.header("content-type"))
-        session = self._session(request)
+        session = session_of(self._auth, request)
         check_origin(self._auth, request, by_cookie=True)
         back = await self._way_back(fields)
         if session:
@@ -173,17 +170,6 @@ class Pages:
         if uri is None:
             return asked
         return Asked(values=await self._auth.idp.registration.pushed(uri, asked.get("client_id") or ""))
-
-    def _session(self, request: Request) -> str:
-        """The session token of the browser; operations below are called on its behalf."""
-        try:
-            token = sole(request.headers.get("cookie", ()), self._auth.settings.cookies.session()) or ""
-        except DuplicateCookie:
-            token = ""
-        here = visit.get()
-        if here is not None:
-            here.caller = attrs.evolve(here.caller, session_token=token, actor="visitor")
-        return token
 
     async def _started(self, asked: Asked) -> Any:
         return await self._auth.idp.oauth.authorize_start(
@@ -240,7 +226,7 @@ class Pages:
 
     def _refused(self, asked: Asked, refused: Refused) -> Response:
         """What becomes of a refusal: sign-in and back, an error at the app, or a page."""
-        if refused.error_type in _SIGN_IN:
+        if refused.error_type in SIGN_IN:
             if "none" in asked.prompts:
                 return self._answered(asked, "login_required")
             there = quote(f"{self._path('authorize')}?{_query(asked)}", safe="/")
@@ -252,7 +238,7 @@ class Pages:
     def _consent_page(self, asked: Asked, start: Any, session: str) -> Response:
         emails = start.user["emails"]
         fields = {**asked.values, "shown": self._code_over(asked, session)}
-        return _page(
+        return form_page(
             "consent.html.j2",
             actions=[asked.get("redirect_uri") or ""],
             action=self._path("authorize"),
@@ -267,9 +253,7 @@ class Pages:
         )
 
     def _code_over(self, asked: Asked, session: str) -> str:
-        """A code over all that a person is shown, good in their present session only."""
-        parts = [f"{name}={asked.values.get(name, '')}" for name in _FIELDS]
-        return self._auth.core.roots.token("consent form", tokens.digest(session), *parts)
+        return code_over(self._auth, session, {name: asked.values.get(name, "") for name in _FIELDS})
 
     def _path(self, name: str) -> str:
         return f"{self._auth.settings.mount}/oauth/{name}"
@@ -287,38 +271,3 @@ def _destination(redirect_uri: str) -> str:
     """Where the person is sent, in short: the host, or the scheme of an app on this device."""
     scheme, _, rest = redirect_uri.partition(":")
     return rest.removeprefix("//").partition("/")[0].partition("?")[0] if scheme in {"http", "https"} else f"{scheme}:"
-
-
-def _source(redirect_uri: str) -> str:
-    """What `form-action` must list so that a browser follows the answer to our form: Chromium holds redirects to it too."""
-    scheme, _, rest = redirect_uri.partition(":")
-    if scheme not in {"http", "https"}:
-        return f"{scheme}:"
-    return f"{scheme}://{rest.removeprefix('//').partition('/')[0].partition('?')[0]}"
-
-
-def _page(name: str, *, actions: list[str], **values: Any) -> Response:
-    """One of the templates, under a policy that admits nothing but its own style and form (CSR-04)."""
-    nonce = tokens.token()
-    policy = (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action 'self' {' '.join(_source(action) for action in actions)}"
-    )
-    headers = {
-        **SAFE,
-        "content-security-policy": policy.rstrip(),
-        "referrer-policy": "same-origin",
-        "cross-origin-opener-policy": "same-origin",
-        "x-frame-options": "DENY",
-    }
-    text = _templates().get_template(name).render(nonce=nonce, **values)
-    return Response(text, 200, headers=headers, media_type="text/html")
-
-
-@functools.cache
-def _templates() -> Any:
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("authmw.http", "layouts"), autoescape=True, undefined=jinja2.StrictUndefined
-    )

@@ -33,7 +33,7 @@ Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
 
 ALIASES = {
     f"/v1/public/{{project_id}}/oauth2/{name}": f"/v1/oauth2/{name}"
-    for name in ("token", "introspect", "revoke", "register", "par")
+    for name in ("token", "introspect", "revoke", "register", "par", "device_authorization")
 }
 """The addresses that discovery documents name, for the operations that the vendor's clients reach under the project's id."""
 

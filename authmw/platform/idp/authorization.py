@@ -6,19 +6,19 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
-import attrs
 import msgspec
 from msgspec import Meta
 
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.ledger.commits import commit
-from authmw.operations import Call, Core, Product, current_call, operation
+from authmw.operations import Core, Product, current_call, operation
 from authmw.parameters import JWT, URL, Id, Text, Token
 from authmw.people.apps import ConnectedApp, Consent, consent_key
 from authmw.people.records import Subject
 from authmw.platform.connected_apps.responses import shown_to_people
-from authmw.platform.idp.asking import Person, person_of
+from authmw.platform.idp.agreeing import agreed, grantable, proved_at
+from authmw.platform.idp.asking import person_of
 from authmw.platform.idp.claims import hinted_subject
 from authmw.platform.idp.records import AuthorizationCode
 from authmw.platform.idp.responses import (
@@ -35,12 +35,10 @@ from authmw.platform.idp.rules import (
     checked_challenge,
     checked_resources,
     consent_required,
-    is_grantable,
     words_of,
 )
 from authmw.signin.keys import KeyRing
-from authmw.signin.rules import roles_of
-from authmw.storage import Insert, Update, Write
+from authmw.storage import Insert
 
 ScopeText = Annotated[str, Meta(max_length=128)]
 Scopes = Annotated[list[ScopeText], Meta(max_length=50)]
@@ -80,14 +78,14 @@ class OAuth(Product):
         person = await person_of(call, self.keys, user_id=user_id, session_token=session_token, session_jwt=session_jwt)
         asked = asked_scopes(call.settings, scopes)
         consent = await call.storage.get(Consent, consent_key(person.subject.id, app.client_id))
-        words, grantable = words_of(call.settings), _grantable(call, app, person, asked)
+        words, can = words_of(call.settings), grantable(call, app, person, asked)
         return AuthorizeStartResponse(
             user_id=person.subject.id,
             user=msgspec.to_builtins(self._show(person.subject, call.now)),
             client=shown_to_people(app),
-            consent_required=consent_required(app, consent, grantable, redirect_uri, prompt),
+            consent_required=consent_required(app, consent, can, redirect_uri, prompt),
             scope_results=[
-                ScopeResult(scope=scope, description=words[scope], is_grantable=scope in grantable) for scope in asked
+                ScopeResult(scope=scope, description=words[scope], is_grantable=scope in can) for scope in asked
             ],
         )
 
@@ -122,13 +120,13 @@ class OAuth(Product):
         challenge = checked_challenge(code_challenge)
         targets = checked_resources(call.settings, resources or ())
         asked = asked_scopes(call.settings, scopes)
-        granted = _grantable(call, app, person, asked)
+        granted = grantable(call, app, person, asked)
         if not consent_granted:
             denied = answer_url(redirect_uri, error="access_denied", state=state, iss=call.settings.provider_issuer)
             return AuthorizeResponse(redirect_uri=denied, authorization_code=None)
         if asked and not granted:
             raise Refused("oauth_invalid_scope_requested")
-        consent, writes = await _agreed(call, app, person, granted)
+        consent, writes = await agreed(call, app, person, granted)
         code = tokens.token()
         session = person.session
         kept = AuthorizationCode(
@@ -138,9 +136,7 @@ class OAuth(Product):
             subject_epoch=person.subject.session_epoch,
             consent_id=consent.consent_id,
             session_id=session.session_id if session else None,
-            proved_at=max((factor.last_authenticated_at for factor in session.factors), default=None)
-            if session
-            else None,
+            proved_at=proved_at(person),
             redirect_uri=redirect_uri,
             scopes=granted,
             resources=targets,
@@ -187,33 +183,3 @@ class OAuth(Product):
             redirect_uri=answer_url(post_logout_redirect_uri, state=state) if state else post_logout_redirect_uri,
             consent_required=hinted is None or hinted != present,
         )
-
-
-def _grantable(call: Call, app: ConnectedApp, person: Person, asked: tuple[str, ...]) -> tuple[str, ...]:
-    roles = roles_of(person.subject)
-    return tuple(scope for scope in asked if is_grantable(scope, app, person.subject, roles, call.settings.rbac))
-
-
-async def _agreed(
-    call: Call, app: ConnectedApp, person: Person, granted: tuple[str, ...]
-) -> tuple[Consent, tuple[Write, ...]]:
-    """The person's agreement with this app after this answer, and what is written of it. An app that a stranger registered stays from its first use on."""
-    key = consent_key(person.subject.id, app.client_id)
-    standing = await call.storage.get(Consent, key)
-    used: tuple[Write, ...] = (Update(attrs.evolve(app, expires_at=None)),) if app.expires_at is not None else ()
-    if standing is None:
-        fresh = Consent(
-            consent_key=key,
-            consent_id=tokens.new_id("consent", call.settings.environment),
-            subject_id=person.subject.id,
-            client_id=app.client_id,
-            scopes=granted,
-            created_at=call.now,
-            updated_at=call.now,
-        )
-        return fresh, (Insert(fresh), *used)
-    scopes = tuple(dict.fromkeys((*standing.scopes, *granted)))
-    if scopes == standing.scopes:
-        return standing, used
-    wider = attrs.evolve(standing, scopes=scopes, updated_at=call.now)
-    return wider, (Update(wider), *used)

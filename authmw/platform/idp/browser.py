@@ -29,6 +29,20 @@ def rows(idp: IDP) -> tuple[Row, ...]:
         ),
         Row(
             method="POST",
+            path="/sdk/v1/idp/oauth/device/start",
+            call=idp.devices.start,
+            needs_session=True,
+            hides=SESSION,
+        ),
+        Row(
+            method="POST",
+            path="/sdk/v1/idp/oauth/device/submit",
+            call=idp.devices.decide,
+            needs_session=True,
+            hides=SESSION,
+        ),
+        Row(
+            method="POST",
             path="/sdk/v1/oauth/logout/start",
             call=idp.oauth.logout_start,
             needs_session=True,

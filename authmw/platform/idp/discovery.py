@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from authmw.crypto.dpop import ALGORITHMS
+from authmw.platform.idp.rules import DEVICE_GRANT
 from authmw.provider import Resource
 from authmw.settings import Settings
 
@@ -64,6 +65,9 @@ def provider_metadata(settings: Settings) -> dict[str, Any]:
         "prompt_values_supported": ["none", "login", "consent"],
         "service_documentation": f"{base}/errors",
     }
+    if settings.provider.device_grant:
+        document["device_authorization_endpoint"] = endpoint(settings, "device_authorization")
+        document["grant_types_supported"].append(DEVICE_GRANT)
     if settings.provider.dynamic_registration:
         document["registration_endpoint"] = endpoint(settings, "register")
     return document

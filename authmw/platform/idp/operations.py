@@ -10,6 +10,7 @@ from authmw.operations import Core
 from authmw.people.records import Subject
 from authmw.platform.idp import browser
 from authmw.platform.idp.authorization import OAuth
+from authmw.platform.idp.devices import Devices
 from authmw.platform.idp.registration import Registration
 from authmw.platform.idp.tokens import Tokens
 from authmw.rows import Row
@@ -23,6 +24,7 @@ class IDP(Tokens):
         super().__init__(core, keys)
         self.oauth = OAuth(core, keys, show)
         self.registration = Registration(core)
+        self.devices = Devices(core, keys, show)
 
     def rows(self) -> tuple[Row, ...]:
         """What browsers reach."""

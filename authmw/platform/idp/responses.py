@@ -78,5 +78,26 @@ class UserInfoResponse(Response, kw_only=True):
     claims: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
 
 
+class DeviceAuthorizationResponse(Response, kw_only=True):
+    """What a device shows to its person, and asks by (RFC 8628 section 3.2). `expires_in` and `interval` are in seconds."""
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str
+    expires_in: int
+    interval: int
+
+
+class DeviceStartResponse(Response, kw_only=True):
+    """What a page shows about a device that waits."""
+
+    user_code: str
+    user_id: str
+    user: dict[str, Any]
+    client: ConnectedAppPublicAnswer
+    scope_results: list[ScopeResult]
+
+
 class Done(Response, kw_only=True):
     """It was done, or there was nothing to do."""

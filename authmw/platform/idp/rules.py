@@ -18,13 +18,19 @@ from authmw.people.apps import ConnectedApp, Consent, Grant
 from authmw.people.records import Subject
 from authmw.permissions import Policy, granting_roles
 from authmw.platform.connected_apps.rules import assures_identity, matches
-from authmw.platform.idp.records import AuthorizationCode
+from authmw.platform.idp.records import AuthorizationCode, DeviceRequest
 from authmw.settings import Settings
 
 CODE_LIFE = timedelta(minutes=5)
 """How long an authorization code lives; RFC 6749 section 4.1.2 recommends at most ten minutes."""
 MAXIMUM_RESOURCES = 5
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+DEVICE_LIFE = timedelta(minutes=10)
+"""How long a device waits for its person."""
+DEVICE_INTERVAL = timedelta(seconds=5)
+"""How often a device may ask (RFC 8628 section 3.2)."""
 
 Use: TypeAlias = Literal["fresh", "replayed"]
 
@@ -131,6 +137,32 @@ def check_code(
     except Refused:
         raise Refused("invalid_grant") from None
     return "fresh"
+
+
+def check_device(request: DeviceRequest | None, *, client_id: str, now: datetime) -> Use:
+    """What a device code is worth to who presents it. Refused in the words of RFC 8628 section 3.5, the pending one last: who asks too often is told before this rule."""
+    if request is None or request.client_id != client_id:
+        raise Refused("invalid_grant")
+    if request.used_grant is not None:
+        return "replayed"
+    if now >= request.expires_at:
+        raise Refused("expired_token")
+    if request.denied:
+        raise Refused("access_denied")
+    if not request.subject_id:
+        raise Refused("authorization_pending")
+    return "fresh"
+
+
+def canonical_user_code(text: str) -> str:
+    """What a person typed, without what they typed around it: spaces, dashes and small letters are forgiven (RFC 8628 section 6.1)."""
+    return "".join(letter for letter in text.upper() if "A" <= letter <= "Z")[:64]
+
+
+def spelled_user_code(code: str) -> str:
+    """A user code as it is shown: in two halves."""
+    half = len(code) // 2
+    return f"{code[:half]}-{code[half:]}"
 
 
 def check_refresh(grant: Grant, counter: int, now: datetime, grace: timedelta) -> Literal["current", "late", "reused"]:

@@ -6,7 +6,7 @@ Law: a family of tokens is one row, and each of its steps is one conditional wri
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import attrs
 from msgspec import UNSET, Meta
@@ -17,14 +17,14 @@ from authmw.errors import Refused
 from authmw.ledger.commits import commit
 from authmw.operations import Call, Core, Product, current_call, operation
 from authmw.parameters import JWT, URL, Id, Text
-from authmw.people.apps import ConnectedApp, Grant, LiveGrant, counter_of, live_grant, next_of, refresh_token
-from authmw.platform.connected_apps.templates import claims_of
+from authmw.people.apps import ConnectedApp, Grant, LiveGrant, counter_of, live_grant, next_of
 from authmw.platform.idp.asking import client_of
-from authmw.platform.idp.claims import claims_by_scope, sign_id_token
+from authmw.platform.idp.claims import claims_by_scope
+from authmw.platform.idp.issuing import end_family, issued, new_grant
 from authmw.platform.idp.records import AuthorizationCode
 from authmw.platform.idp.responses import Done, IntrospectResponse, TokenResponse, UserInfoResponse
 from authmw.platform.idp.rules import audience_of, check_code, check_key, check_refresh, narrowed
-from authmw.signin.access_tokens import ANYONE, AccessToken, live_access_token, sign_access_token, verify_access_token
+from authmw.signin.access_tokens import ANYONE, AccessToken, live_access_token, verify_access_token
 from authmw.signin.keys import KeyRing
 from authmw.storage import Insert, Update
 
@@ -68,16 +68,16 @@ class Tokens(Product):
         use = check_code(kept, client_id=app.client_id, redirect_uri=redirect_uri, verifier=code_verifier, now=call.now)
         assert kept is not None  # the rule refuses what is not there
         if use == "replayed":
-            await self._end(call, await call.storage.get(Grant, kept.used_grant or ""))
+            await end_family(call, await call.storage.get(Grant, kept.used_grant or ""))
         key = check_key(kept.key, dpop_key, required=call.settings.provider.require_dpop)
         audience = audience_of(app, kept.resources, resource)
-        grant = _new_grant(call, app, kept, key)
+        grant = new_grant(call, app, kept, key)
         live = await live_grant(call.storage, grant, call.now)
         if live is None:
             raise Refused("invalid_grant")
         spent = attrs.evolve(kept, used_grant=grant.grant_id)
         await commit(Insert(grant), Update(spent), subject_id=grant.subject_id)
-        return await self._answer(call, live, scopes=grant.scopes, audience=audience, nonce=kept.nonce)
+        return await issued(call, self.keys, live, scopes=grant.scopes, audience=audience, nonce=kept.nonce)
 
     @operation("POST", TOKEN, action="IDPTokenRefresh", door="oauth", grant="refresh_token")
     async def refresh(
@@ -106,7 +106,7 @@ class Tokens(Product):
         provider = call.settings.provider
         worth = check_refresh(live.grant, counter, call.now, timedelta(seconds=provider.refresh_grace_seconds))
         if worth == "reused":
-            await self._end(call, live.grant)
+            await end_family(call, live.grant)
         check_key(live.grant.key, dpop_key, required=provider.require_dpop)
         scopes = narrowed(live.grant.scopes, scope)
         audience = audience_of(app, live.grant.resources, resource)
@@ -117,7 +117,7 @@ class Tokens(Product):
             )
             await commit(Update(fresh), subject_id=fresh.subject_id)
             live = attrs.evolve(live, grant=fresh)
-        return await self._answer(call, live, scopes=scopes, audience=audience, nonce=None)
+        return await issued(call, self.keys, live, scopes=scopes, audience=audience)
 
     @operation("POST", "/v1/public/{project_id}/oauth2/introspect", action="IDPIntrospectToken", door="oauth")
     async def introspect_token_network(
@@ -209,61 +209,6 @@ class Tokens(Product):
         except InvalidToken:
             raise Refused("invalid_token") from None
 
-    async def _answer(
-        self, call: Call, live: LiveGrant, *, scopes: tuple[str, ...], audience: tuple[str, ...], nonce: str | None
-    ) -> TokenResponse:
-        """The tokens of a family as it stands after the commit."""
-        grant, app = live.grant, live.app
-        more: dict[str, Any] = {"gid": grant.grant_id}
-        if grant.session_id is not None:
-            more["sid"] = grant.session_id
-        if grant.proved_at is not None:
-            more["auth_time"] = int(grant.proved_at.timestamp())
-        if grant.key is not None:
-            more["cnf"] = {"jkt": grant.key}
-        life = timedelta(minutes=app.access_token_expiry_minutes)
-        access = await sign_access_token(
-            call.settings,
-            self.keys,
-            speaker="access",
-            subject_id=grant.subject_id,
-            client_id=app.client_id,
-            scopes=scopes,
-            audience=audience,
-            now=call.now,
-            lifetime=life,
-            more=more,
-            custom_claims=claims_of(app.access_token_template_content, live.subject),
-        )
-        answer = TokenResponse(
-            access_token=access,
-            token_type="DPoP" if grant.key else "bearer",
-            expires_in=int(life.total_seconds()),
-            scope=" ".join(scopes),
-        )
-        if grant.offline:
-            answer.refresh_token = refresh_token(call.core.roots, grant)
-        if "openid" in scopes:
-            answer.id_token = await sign_id_token(
-                call.settings,
-                self.keys,
-                app=app,
-                grant=grant,
-                subject=live.subject,
-                access_token=access,
-                nonce=nonce,
-                now=call.now,
-            )
-        return answer
-
-    async def _end(self, call: Call, grant: Grant | None) -> None:
-        """Revoke a family because something of it was used twice, then refuse: whoever of the two is honest must ask the person again."""
-        refusal = Refused("invalid_grant")
-        if grant is None or grant.revoked_at is not None:
-            raise refusal
-        ended = attrs.evolve(grant, revoked_at=call.now)
-        await commit(Update(ended), subject_id=grant.subject_id, refusal=refusal)
-
     async def _live(self, call: Call, token: str) -> tuple[AccessToken, LiveGrant] | None:
         """A person's access token that is good now, whichever audience it is for."""
         try:
@@ -295,30 +240,6 @@ def _check_project(call: Call, project_id: str | None) -> None:
 async def _family(call: Call, token: str) -> Grant | None:
     grant_id = token.partition(".")[0]
     return await call.storage.get(Grant, grant_id) if grant_id else None
-
-
-def _new_grant(call: Call, app: ConnectedApp, code: AuthorizationCode, key: str | None) -> Grant:
-    """The family that comes of a code: without `offline_access` it ends with its one access token."""
-    offline = "offline_access" in code.scopes
-    life = timedelta(days=call.settings.provider.refresh_days) if offline else None
-    return Grant(
-        grant_id=tokens.new_id("grant", call.settings.environment),
-        subject_id=code.subject_id,
-        subject_epoch=code.subject_epoch,
-        client_id=code.client_id,
-        consent_id=code.consent_id,
-        scopes=code.scopes,
-        resources=code.resources,
-        session_id=code.session_id,
-        proved_at=code.proved_at,
-        key=key,
-        offline=offline,
-        random=tokens.random_bytes(32),
-        key_version=call.core.roots.newest,
-        rotated_at=call.now,
-        created_at=call.now,
-        expires_at=call.now + (life or timedelta(minutes=app.access_token_expiry_minutes)),
-    )
 
 
 async def _introspected_refresh(call: Call, app: ConnectedApp, token: str) -> IntrospectResponse:
