@@ -32,7 +32,7 @@ from authmw.people.records import Credential, Organization, Session, User
 from authmw.platform.fraud.records import FraudRule, VerdictOverride
 from authmw.platform.idp.records import AuthorizationCode, DeviceRequest, PushedRequest
 from authmw.platform.m2m.records import M2MClient
-from authmw.ports import DeviceIntelligence, EmailSender, Fetcher, MailServers, SMSSender, WhatsAppSender
+from authmw.ports import BreachSource, DeviceIntelligence, EmailSender, Fetcher, MailServers, SMSSender, WhatsAppSender
 from authmw.products import Products
 from authmw.project import CurrentProject, StoredProject, StoredTemplate
 from authmw.revoked import Denied
@@ -90,6 +90,7 @@ class Auth(Products):
         fetcher: Fetcher | None = None,
         devices: DeviceIntelligence | None = None,
         mail_servers: MailServers | None = None,
+        breaches: BreachSource | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.settings = settings
@@ -118,6 +119,8 @@ class Auth(Products):
             devices=devices,
             mail_servers=mail_servers,
             listeners=Listeners({User: Shown("user", _user_shown)}),
+            breaches=breaches,
+            peppers=settings.peppers(),
         )
         self._check()
         self.keys = KeyRing(self.core)

@@ -79,6 +79,13 @@ class SendingFailed(AuthError):
         self.retry_after = retry_after
 
 
+class BreachSourceFailed(AuthError):
+    """Whether a password was seen in a breach could not be found out. Holds nothing of the password."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The breach source gave no answer: {reason}.")
+
+
 class FetchFailed(AuthError):
     """An outbound request brought no answer that may be used. Holds nothing of the URL, of what was sent or of what came back.
 
@@ -95,6 +102,7 @@ class FetchFailed(AuthError):
 __all__ = [
     "ERROR_TYPES",
     "AuthError",
+    "BreachSourceFailed",
     "Conflict",
     "Duplicate",
     "FetchFailed",

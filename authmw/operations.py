@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from authmw.clock import Clock
     from authmw.crypto.roots import RootKeys
     from authmw.limits import RateLimiter
-    from authmw.ports import DeviceIntelligence, EmailSender, Fetcher, MailServers, SMSSender, WhatsAppSender
+    from authmw.ports import BreachSource, DeviceIntelligence, EmailSender, Fetcher, MailServers, SMSSender, WhatsAppSender
     from authmw.project import CurrentProject, Snapshot
     from authmw.revoked import Denied
     from authmw.rows import Row
@@ -131,6 +131,8 @@ class Call:
     """The project as it stood when the call began."""
     memory: dict[object, Any] = attrs.field(factory=dict[object, Any], repr=False)
     committed: bool = False
+    remark: str = ""
+    """What the event says beside how the call ended: a check that was left out, and why."""
     event_id: str = ""
     """The key of the call's event, given once, so that no call has two."""
     event: Any = attrs.field(default=None, repr=False)
@@ -206,6 +208,8 @@ class Core:
     devices: DeviceIntelligence | None = None
     mail_servers: MailServers | None = None
     listeners: Listeners
+    breaches: BreachSource | None = None
+    peppers: RootKeys | None = attrs.field(default=None, repr=False)
 
 
 class Product:

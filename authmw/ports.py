@@ -130,6 +130,24 @@ class FetchAnswer:
     body: bytes = attrs.field(default=b"", repr=False)
 
 
+class BreachSource(Protocol):
+    """Knows which passwords were seen in data breaches, asked by ranges: it is told 5 of the 40 digits of a hash and nothing else (k-anonymity)."""
+
+    @property
+    def io(self) -> IO:
+        """How `suffixes` waits."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What events call it."""
+        ...
+
+    async def suffixes(self, prefix: str) -> frozenset[str]:
+        """The other 35 digits of every SHA-1 it knows that begins with these 5, hexadecimal in capitals. Raises `authmw.errors.BreachSourceFailed` within a second."""
+        ...
+
+
 class Fetcher(Protocol):
     """Makes outbound requests: the one guarded client that every URL passes which somebody else can choose."""
 

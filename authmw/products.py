@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from authmw.consumer.magic_links.operations import MagicLinks
     from authmw.consumer.oauth.operations import OAuth
     from authmw.consumer.otps.operations import OTPs
+    from authmw.consumer.passwords.operations import Passwords
     from authmw.consumer.sessions.operations import Sessions
     from authmw.consumer.totps.operations import TOTPs
     from authmw.consumer.users.operations import Users
@@ -86,6 +87,13 @@ class Products:
         from authmw.consumer.otps.operations import OTPs
 
         return OTPs(self.core, self.keys)
+
+    @product
+    def passwords(self) -> Passwords:
+        """Sign-in by a password, and what sets another."""
+        from authmw.consumer.passwords.operations import Passwords
+
+        return Passwords(self.core, self.keys)
 
     @product
     def totps(self) -> TOTPs:

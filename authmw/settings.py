@@ -164,12 +164,26 @@ class PasswordRules:
 
     `policy` is `zxcvbn` (hard to guess: a score of 3 of 4) or `luds` (`luds_complexity` of the four kinds lower, upper, digit, symbol). Lengths are in code points
     after NFC: `minimum_length` 8 to 64, `maximum_length` 64 to 1024.
+
+    `strength_at_sign_in` and `breaches_at_sign_in` also judge a right password when it signs somebody in; both are off, so that one that was set under an older policy
+    goes on. `without_breach_source` says what holds where the `breaches` of the `Auth` give no answer: a password is taken and the event says so, or refused with 503;
+    a sign-in is never refused for it (PWD-06).
+
+    `memory_kib`, `iterations` and `parallelism` are the cost of new argon2id hashes; Live takes nothing below 19 MiB and 2. `peppers` are keys of at least 32 bytes,
+    newest first, that every new hash is made with; they belong elsewhere than the database, and one that is dropped makes the hashes under it useless.
     """
 
     policy: Literal["zxcvbn", "luds"] = "zxcvbn"
     minimum_length: int = 8
     maximum_length: int = 128
     luds_complexity: int = 3
+    strength_at_sign_in: bool = False
+    breaches_at_sign_in: bool = False
+    without_breach_source: Literal["take_and_flag", "refuse"] = "take_and_flag"
+    memory_kib: int = 19_456
+    iterations: int = 2
+    parallelism: int = 1
+    peppers: tuple[bytes, ...] = attrs.field(default=(), repr=False)
 
     def faults(self) -> Iterator[str]:
         """What cannot work."""
@@ -179,6 +193,19 @@ class PasswordRules:
             yield "passwords.maximum_length must be from 64 to 1024."
         if not 1 <= self.luds_complexity <= 4:
             yield "passwords.luds_complexity must be from 1 to 4."
+        if any(len(pepper) < 32 for pepper in self.peppers) or len(set(self.peppers)) < len(self.peppers):
+            yield "passwords.peppers must be different keys of at least 32 bytes each."
+        yield from self._cost_faults()
+
+    def _cost_faults(self) -> Iterator[str]:
+        lanes = 1 <= self.parallelism <= 16 and 8 * self.parallelism <= self.memory_kib <= 2**20
+        if not lanes or not 1 <= self.iterations <= 20 or self.memory_kib * self.iterations > 2**22:
+            yield "passwords.memory_kib, iterations and parallelism must make a hash that can be read back."
+
+    def faults_in_live(self) -> Iterator[str]:
+        """What is too weak for Live (PWD-01)."""
+        if self.memory_kib < 19_456 or self.iterations < 2:
+            yield "passwords.memory_kib must be at least 19456 and passwords.iterations 2 in Live."
 
 
 @attrs.frozen(kw_only=True)
@@ -219,11 +246,13 @@ class Settings:
     totp: TOTPRules = attrs.field(factory=TOTPRules)
     webauthn: WebAuthnRules = attrs.field(factory=WebAuthnRules)
     phones: PhoneRules = attrs.field(factory=PhoneRules)
+    passwords: PasswordRules = attrs.field(factory=PasswordRules)
     mfa: MfaRule = "enrolled"
     second_factors: frozenset[str] = frozenset()
     cors_origins: tuple[str, ...] = ()
     trusted_proxies: int = 0
     pkce_for_magic_links: bool = False
+    pkce_for_password_resets: bool = False
     reveal_unknown: bool = False
     browser_sending: bool = True
     sign_in_path: str = "/login"
@@ -266,6 +295,10 @@ class Settings:
         """The root keys that every sealing and HMAC key is derived from."""
         return RootKeys(self.root_keys)
 
+    def peppers(self) -> RootKeys | None:
+        """The keys that password hashes are made with, if there are any."""
+        return RootKeys(self.passwords.peppers) if self.passwords.peppers else None
+
     def __attrs_post_init__(self) -> None:
         """Complete what Test may leave out, then refuse what cannot work, naming every fault."""
         if not self.root_keys and not self.live:
@@ -300,7 +333,7 @@ class Settings:
             faults.append("root_keys must be at least 32 bytes each.")
         if len(set(self.root_keys)) < len(self.root_keys):
             faults.append("root_keys must differ.")
-        for rules in (self.sessions, self.locks, self.phones, self.totp):
+        for rules in (self.sessions, self.locks, self.phones, self.totp, self.passwords):
             faults += rules.faults()
         if any(origin in {"*", "null"} or origin.endswith("/") for origin in self.cors_origins):
             faults.append("cors_origins must be exact origins; neither * nor null can be listed.")
@@ -348,6 +381,7 @@ class Settings:
             faults.append("cookies.secure must be true in Live.")
         if self.debug:
             faults.append("debug must be off in Live.")
+        faults += self.passwords.faults_in_live()
         if any(not origin.startswith("https://") for origin in self.cors_origins):
             faults.append("cors_origins must be https in Live.")
         return faults

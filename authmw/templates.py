@@ -177,7 +177,8 @@ class Template:
 
 def placeholders(type: TemplateType) -> frozenset[str]:  # noqa: A002 -- the field's own word
     """The names that custom HTML and text of this type may substitute."""
-    return PLACEHOLDERS | _OWN_PLACEHOLDERS[type.carries]
+    more = frozenset({"login_link"}) if type is TemplateType.RESET_PASSWORD else frozenset[str]()
+    return PLACEHOLDERS | _OWN_PLACEHOLDERS[type.carries] | more
 
 
 def _check_custom(content: CustomHTML, type_: TemplateType) -> None:

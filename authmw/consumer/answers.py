@@ -9,7 +9,7 @@ import msgspec
 
 from authmw.operations import Response
 from authmw.people.records import Part, Session, Subject
-from authmw.people.rules import live_locks
+from authmw.people.rules import REQUIRES_RESET, live_locks
 from authmw.signin.complete import SignedIn
 from authmw.signin.rules import roles_of
 from authmw.signin.sessions import factor_on_the_wire
@@ -149,9 +149,7 @@ def user_answer(user: Subject, now: datetime) -> UserAnswer:
         roles=list(roles_of(user)),
         name=NameAnswer(first_name=user.first_name, middle_name=user.middle_name, last_name=user.last_name),
         created_at=user.created_at,
-        password=PasswordAnswer(
-            password_id=password.part_id, requires_reset=bool(password.details.get("requires_reset"))
-        )
+        password=PasswordAnswer(password_id=password.part_id, requires_reset=bool(password.details.get(REQUIRES_RESET)))
         if password
         else None,
         trusted_metadata=user.trusted_metadata,

@@ -19,7 +19,8 @@ from authmw.signin.rules import check_may_add, check_sensitive
 from authmw.signin.sessions import Live, live_session
 from authmw.storage import Delete, Update, Write
 
-_EPOCH = "session_epoch"
+EPOCH = "session_epoch"
+"""The detail that binds a challenge to the sessions of the person it is for: once those were ended it proves nothing."""
 
 
 async def mailbox_proof(call: Call, challenge: Challenge, factor: Proved, spent: Write, refusal: str) -> Proof:
@@ -52,7 +53,7 @@ async def _asking(call: Call, challenge: Challenge, refusal: str) -> User:
         asking = await call.storage.get(Session, challenge.session_id)
         if asking is None or asking.subject_id != user.id or asking.subject_epoch != user.session_epoch:
             raise Refused(refusal)
-    if challenge.details.get(_EPOCH, user.session_epoch) != user.session_epoch:
+    if challenge.details.get(EPOCH, user.session_epoch) != user.session_epoch:
         raise Refused(refusal)
     return user
 
@@ -95,7 +96,7 @@ def adding_to(challenge: Challenge, user: Subject, live: Live | None) -> Challen
         challenge,
         adds_address=True,
         session_id=live.session.session_id if live else None,
-        details={**challenge.details, _EPOCH: user.session_epoch},
+        details={**challenge.details, EPOCH: user.session_epoch},
     )
 
 

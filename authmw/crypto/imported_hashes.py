@@ -74,7 +74,7 @@ def pbkdf2_hash(algorithm: str, rounds: int, salt: bytes, key: bytes) -> str:
     within = 1 <= rounds <= MAXIMUM_ROUNDS and 16 <= len(key) <= 64 and 1 <= len(salt) <= 256
     if algorithm not in {"sha1", "sha256", "sha512"} or not within:
         raise UnusableHash("The parameters of the PBKDF2 hash are out of bounds.")
-    return f"$pbkdf2-{algorithm}$i={rounds}${_b64(salt)}${_b64(key)}"
+    return f"$pbkdf2-{algorithm}$i={rounds}${to_base64(salt)}${to_base64(key)}"
 
 
 def django_hash(text: str) -> str:
@@ -91,7 +91,7 @@ def scrypt_hash(n: int, r: int, p: int, salt: bytes, key: bytes) -> str:
     within = power and n <= 262_144 and 1 <= r <= 32 and 1 <= p <= 16 and n * r // 8 <= MAXIMUM_SCRYPT
     if not within or not 16 <= len(key) <= 128 or not 1 <= len(salt) <= 256:
         raise UnusableHash("The parameters of the scrypt hash are out of bounds.")
-    return f"$scrypt$ln={n.bit_length() - 1},r={r},p={p}${_b64(salt)}${_b64(key)}"
+    return f"$scrypt$ln={n.bit_length() - 1},r={r},p={p}${to_base64(salt)}${to_base64(key)}"
 
 
 def scrypt_encoded(text: str) -> str:
@@ -130,7 +130,8 @@ def from_base64(text: str) -> bytes:
         raise UnusableHash("A part of the hash is not base64.") from None
 
 
-def _b64(value: bytes) -> str:
+def to_base64(value: bytes) -> str:
+    """Base64 without padding, as encoded hashes hold it."""
     return base64.b64encode(value).rstrip(b"=").decode("ascii")
 
 

@@ -86,6 +86,16 @@ def hashed(password: str, cost: Cost, peppers: RootKeys | None = None) -> Stored
     return StoredHash(text=_argon2id(_seasoned(normalized(password), peppers, version), cost), pepper=version)
 
 
+def decoy(cost: Cost, peppers: RootKeys | None = None) -> StoredHash:
+    """A hash of no password that costs what one of ours does to compare with: what is compared where nobody is known (ENU-02)."""
+    text = f"$argon2id$v=19$m={cost.memory_kib},t={cost.iterations},p={cost.parallelism}${_nothing(SALT_BYTES)}${_nothing(HASH_BYTES)}"
+    return StoredHash(text=text, pepper=peppers.newest if peppers else None)
+
+
+def _nothing(count: int) -> str:
+    return "A" * (-(-count * 8 // 6))
+
+
 def wrapped(digest: Digest, value: bytes, before: str, after: str, cost: Cost, peppers: RootKeys | None) -> StoredHash:
     """A fast hash of another system, laid under argon2id at import, so that no dump holds a hash that can be guessed fast (PWD-02)."""
     version = peppers.newest if peppers else None

@@ -25,6 +25,7 @@ from authmw.http.requests import Request
 from authmw.http.sessions import clear_cookies, set_cookies
 from authmw.operations import declaration, known, visit
 from authmw.rows import Row
+from authmw.settings import PasswordRules
 from authmw.signin.sessions import live_by_token
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
@@ -192,12 +193,12 @@ def _bootstrap(auth: Auth) -> Target:
                         "email_domains": [],
                         "captcha_settings": {"enabled": False},
                         "pkce_required_for_email_magic_links": settings.pkce_for_magic_links,
-                        "pkce_required_for_password_resets": False,
+                        "pkce_required_for_password_resets": settings.pkce_for_password_resets,
                         "pkce_required_for_oauth": True,
                         "pkce_required_for_sso": True,
                         "slug_pattern": None,
                         "create_organization_enabled": False,
-                        "password_config": None,
+                        "password_config": _password_config(settings.passwords),
                         "dfp_protected_auth_enabled": False,
                         "rbac_policy": {"roles": [], "resources": [], "scopes": []},
                         "siwe_required_for_crypto_wallets": False,
@@ -209,6 +210,13 @@ def _bootstrap(auth: Auth) -> Target:
         )
 
     return answer
+
+
+def _password_config(rules: PasswordRules) -> dict[str, int] | None:
+    """What the vendor's pages need to know of the policy; nothing where it is the default one."""
+    if rules.policy != "luds":
+        return None
+    return {"luds_complexity": rules.luds_complexity, "luds_minimum_count": rules.minimum_length}
 
 
 def _events(auth: Auth) -> Target:

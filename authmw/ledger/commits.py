@@ -43,6 +43,7 @@ def event_of(
         actor=call.caller.actor,
         subject_id=subject_id,
         factor=factor,
+        remark=call.remark,
         ip_address=call.caller.ip_address,
         started_at=call.now,
         ended_at=max(now, call.now),

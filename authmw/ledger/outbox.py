@@ -42,6 +42,7 @@ class Payload(msgspec.Struct, frozen=True):
     html: str = ""
     code: str | None = None
     link: str | None = None
+    login_link: str | None = None
     locale: str = "en"
 
 
@@ -113,7 +114,7 @@ async def _send(core: Core, outgoing: Outgoing, payload: Payload, recipient: str
         message_id=outgoing.outgoing_id,
         date=core.clock.now(),
         code=payload.code,
-        links=(payload.link,) if payload.link else (),
+        links=tuple(link for link in (payload.link, payload.login_link) if link),
     )
     await drive.using(core.email.io, core.email.send, message)
 

@@ -39,6 +39,7 @@ class Event(Record):
     actor: str = "project"
     subject_id: str = ""
     factor: str = ""
+    remark: str = ""
     ip_address: str = ""
     started_at: datetime
     ended_at: datetime

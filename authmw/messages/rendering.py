@@ -95,6 +95,7 @@ def _facts(
         "minutes": str(values.minutes or ""),
         "expires_in": _duration(words, values.minutes) if values.minutes else "",
         "link": values.link or "",
+        "login_link": values.login_link or "",
         "code": values.code or "",
     }
     facts["greeting"] = greeting or words.words(
@@ -146,6 +147,8 @@ def _laid_out(
         "button": say(f"{section}.button") if carries == "link" else "",
         "link": facts["link"] if carries == "link" else "",
         "link_hint": say("common.link_hint"),
+        "login_link": facts["login_link"] if template.type is TemplateType.RESET_PASSWORD else "",
+        "login_button": say("reset_password.login"),
         "code": facts["code"] if carries == "code" else "",
         "code_label": say("common.code_label"),
         "expiry": say(f"common.expiry_{carries}") if carries != "notice" and facts["expires_in"] else "",

@@ -80,14 +80,16 @@ def _given(text: str | None) -> str | None:
 class MessageValues:
     """What one message says. Raises ValueError, which never shows the value.
 
-    `product` is the project's own name (1 to 100 characters). `link` is an absolute http(s) URL that we built, `code`
-    4 to 32 ASCII letters, digits or hyphens, `minutes` how long they hold; an empty text is none. `first_name`,
+    `product` is the project's own name (1 to 100 characters). `link` is an absolute http(s) URL that we built, as is
+    `login_link`, by which a mail about a password signs in without one; `code` has 4 to 32 ASCII letters, digits or
+    hyphens, `minutes` says how long they hold; an empty text is none. `first_name`,
     `organization` and `device` (which device asked, as we summarize it) are left out of the message unless they are
     harmless. `happened_at` is aware. `notice` says what happened and `factor` to which kind of factor.
     """
 
     product: str
     link: str | None = attrs.field(default=None, converter=_given, repr=False)
+    login_link: str | None = attrs.field(default=None, converter=_given, repr=False)
     code: str | None = attrs.field(default=None, converter=_given, repr=False)
     minutes: int | None = None
     first_name: str | None = attrs.field(default=None, repr=False)
@@ -104,6 +106,7 @@ class MessageValues:
             for name, wrong in (
                 ("product", not _is_line(self.product, 100)),
                 ("link", self.link is not None and not _LINK.fullmatch(self.link)),
+                ("login_link", self.login_link is not None and not _LINK.fullmatch(self.login_link)),
                 ("code", self.code is not None and not _CODE.fullmatch(self.code)),
                 ("minutes", self.minutes is not None and not 1 <= self.minutes <= MAXIMUM_MINUTES),
                 ("happened_at", self.happened_at is not None and self.happened_at.tzinfo is None),

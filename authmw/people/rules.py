@@ -17,6 +17,8 @@ from authmw.people.records import MAXIMUM_ADDRESSES, MAXIMUM_PARTS, Email, Part,
 S = TypeVar("S", bound=Subject)
 METADATA_KEYS = 20
 METADATA_BYTES = 4096
+REQUIRES_RESET = "requires_reset"
+"""The detail of a password that signs nobody in until its owner has set another by mail."""
 
 
 def merged_metadata(before: dict[str, Any], changes: dict[str, Any] | None) -> dict[str, Any]:
@@ -108,9 +110,9 @@ class Owned:
 def prove_email(subject: Subject, email: Email, holder: Subject | None, *, by_own_session: bool) -> Owned:
     """What follows when `subject` proves `email`, which may be new to it and may stand unverified on `holder`.
 
-    The prover takes an unverified address from another user; a verified one stays with its owner. Whatever an unowned subject held (password, passkey,
-    TOTP, other addresses, sessions) dies when its first address is proved, except by its own session (USENIX Security 2022, account pre-hijacking).
-    Refused: `duplicate_email`.
+    The prover takes an unverified address from another user; a verified one stays with its owner. Whatever an unowned subject held (passkey, TOTP, other
+    addresses, sessions) dies when its first address is proved, except by its own session (USENIX Security 2022, account pre-hijacking). A password that was set for
+    this very address stays as one that requires a reset, so that who set it is told what to do and signs in by it no more. Refused: `duplicate_email`.
     """
     return _prove(subject, email, holder, "duplicate_email", by_own_session=by_own_session)
 
@@ -129,8 +131,8 @@ def _prove(
             raise Refused(duplicate)
     first = not has_owner(subject) and not by_own_session
     alone = _with_only(subject, contact)
-    reset = first and subject.part_count() > alone.part_count()
-    after = _verified(alone if reset else subject, contact)
+    reset = first and alone != subject
+    after = _with_password_of_owner(_verified(alone if reset else subject, contact))
     if after.status == "pending":
         after = attrs.evolve(after, status="active")
     if first:
@@ -148,8 +150,25 @@ def _with_only(subject: Subject, contact: Email | Phone) -> Subject:
     bare = attrs.evolve(subject, emails=(), phones=(), parts=())
     standing = _standing(subject, contact)
     if isinstance(standing, Email):
-        return attrs.evolve(bare, emails=(standing,))
+        passwords = tuple(requiring_reset(part) for part in subject.parts_of("password"))
+        return attrs.evolve(bare, emails=(standing,), parts=passwords)
     return attrs.evolve(bare, phones=(standing,)) if standing else bare
+
+
+def requiring_reset(password: Part) -> Part:
+    """A password that signs nobody in until another one is set by mail."""
+    return attrs.evolve(password, verified=False, details={**password.details, REQUIRES_RESET: True})
+
+
+def _with_password_of_owner(subject: Subject) -> Subject:
+    """The subject, which has an owner now, with the password they keep as a factor that counts."""
+    if all(part.kind != "password" for part in subject.parts):
+        return subject
+    kept = (
+        attrs.evolve(part, verified=True) if part.kind == "password" and not part.details.get(REQUIRES_RESET) else part
+        for part in subject.parts
+    )
+    return attrs.evolve(subject, parts=tuple(kept))
 
 
 def _verified(subject: Subject, contact: Email | Phone) -> Subject:

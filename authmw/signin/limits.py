@@ -41,6 +41,12 @@ def sending(call: Call, address: str) -> Limit:
     return Limit("sending", (call.settings.project_id, address), 1, timedelta(seconds=1))
 
 
+def of_visitor(call: Call, name: str, burst: int, per: timedelta, ip_address: str = "") -> tuple[Limit, ...]:
+    """So many of something for one visitor, whoever they name. A backend's own address is not the person's, so nothing is counted there unless it says whose it is."""
+    asked_from = call.caller.ip_address if call.caller.audience == "browser" else ip_address
+    return (Limit(name, (call.settings.project_id, network_of(asked_from)), burst, per),) if asked_from else ()
+
+
 def network_of(address: str) -> str:
     """What one visitor has: an IPv4 address, or the first 64 bits of an IPv6 one; another text stands for itself."""
     try:

@@ -7,25 +7,25 @@ from datetime import datetime, timedelta
 import attrs
 
 from authmw.consumer.answers import AuthenticateResponse, authenticate_response
+from authmw.consumer.links import check_link, new_link
 from authmw.consumer.magic_links import browser
 from authmw.consumer.magic_links.responses import CreateResponse, EmptyResponse, LoginOrCreateResponse, SendResponse
 from authmw.consumer.magic_links.rules import (
     ADDING,
-    Destination,
     check_purpose,
     factor_of,
     invite_destination,
     login_destination,
     signup_destination,
+    token_type_of,
 )
 from authmw.consumer.messages import Letter, mail_link, mail_nobody
 from authmw.consumer.proofs import adding_to, asked_of, check_may_add_factor, is_taken, mailbox_proof, signed_in_caller
 from authmw.crypto import tokens
 from authmw.errors import Refused
-from authmw.factors.challenges import Challenge, check_attributes, check_live, check_pkce, checked_pkce_challenge
+from authmw.factors.challenges import Challenge, check_live, checked_pkce_challenge
 from authmw.identifiers import SANDBOX_EMAIL, canonical_email
 from authmw.ledger.commits import commit
-from authmw.limits import Limit
 from authmw.operations import Call, Core, Product, current_call, operation
 from authmw.parameters import (
     JWT,
@@ -47,7 +47,7 @@ from authmw.parameters import (
 )
 from authmw.people.directory import new_email, new_user, stored_sandbox_user, user_by_email, user_by_reference
 from authmw.people.purging import leave_purge
-from authmw.people.records import Email, Subject, User
+from authmw.people.records import Email, User
 from authmw.people.rules import merged_metadata
 from authmw.redirects import with_token
 from authmw.rows import Row
@@ -302,24 +302,14 @@ class MagicLinks(Product):
         challenge = await self.core.storage.find(Challenge, "digest", (tokens.digest(token),))
         if challenge is None or not challenge.redirect_url or challenge.spent_at or now >= challenge.expires_at:
             return None
-        return with_token(challenge.redirect_url, "magic_links", token)
+        return with_token(challenge.redirect_url, token_type_of(challenge), token)
 
     async def _proof(
         self, call: Call, token: str, attributes: Attributes | None, options: MatchOptions | None, verifier: str | None
     ) -> Proof:
         challenge = check_purpose(await call.storage.find(Challenge, "digest", (tokens.digest(token),)))
         check_live(challenge, call.now, "unable_to_auth_magic_link")
-        tries = Limit("link", (call.settings.project_id, challenge.challenge_id), 10, None)
-        await charge(call, tries, refusal="unable_to_auth_magic_link")
-        matching, given = options or MatchOptions(), attributes or Attributes()
-        check_attributes(
-            challenge,
-            ip_address=given.ip_address,
-            user_agent=given.user_agent,
-            ip=matching.ip_match_required,
-            agent=matching.user_agent_match_required,
-        )
-        check_pkce(challenge.pkce, verifier)
+        await check_link(call, challenge, "unable_to_auth_magic_link", attributes, options, verifier)
         factor = factor_of(challenge, call.now)
         spent = Update(attrs.evolve(challenge, spent_at=call.now))
         if challenge.purpose != "embedded":
@@ -346,35 +336,6 @@ class MagicLinks(Product):
             expires_at=call.now,
         )
         return Proof(before=subject, after=subject, factor=factor_of(challenge, call.now), writes=writes)
-
-
-def new_link(
-    call: Call,
-    user: Subject,
-    email: Email,
-    destination: Destination,
-    *,
-    pkce: str | None = None,
-    attributes: Attributes | None = None,
-) -> tuple[Challenge, str]:
-    """A link for this user and address, and the token that is mailed and kept nowhere."""
-    token = tokens.token()
-    given = attributes or Attributes(ip_address=call.caller.ip_address, user_agent=call.caller.user_agent[:1024])
-    challenge = Challenge(
-        challenge_id=tokens.new_id("magic-link", call.settings.environment),
-        purpose=destination.purpose,
-        subject_id=user.id,
-        method_id=email.email_id,
-        address=email.address,
-        digest=tokens.digest(token),
-        created_at=call.now,
-        expires_at=call.now + destination.life,
-        pkce=pkce,
-        ip_address=given.ip_address,
-        user_agent=given.user_agent,
-        redirect_url=destination.url,
-    )
-    return challenge, token
 
 
 def _standing(user: User, address: str) -> Email:

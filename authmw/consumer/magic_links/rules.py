@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from authmw.consumer.links import Link
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge
 from authmw.people.records import Proved
@@ -13,6 +14,8 @@ from authmw.redirects import RedirectErrors, RedirectList, RedirectType
 from authmw.templates import TemplateType
 
 PURPOSES = frozenset({"login", "signup", "invite", "embedded"})
+TOKEN_TYPE = "token_type"
+"""The detail that says what an app is told that a link's token is for."""
 ADDING = timedelta(minutes=5)
 """An address that is being added must be proved within so long."""
 
@@ -34,13 +37,10 @@ INVITE_ERRORS = RedirectErrors(
 
 
 @attrs.frozen(kw_only=True)
-class Destination:
-    """One kind of link: its purpose, template type, where it leads and how long it lives."""
+class Destination(Link):
+    """One kind of link, and the type of the mail that brings it."""
 
-    purpose: str
     template: TemplateType
-    url: str
-    life: timedelta
 
 
 def login_destination(redirects: RedirectList, url: str | None, minutes: int) -> Destination:
@@ -59,6 +59,11 @@ def invite_destination(redirects: RedirectList, url: str | None, minutes: int) -
     """Where an invitation leads."""
     target = redirects.match(url, RedirectType.INVITE, errors=INVITE_ERRORS)
     return Destination(purpose="invite", template=TemplateType.INVITE, url=target, life=timedelta(minutes=minutes))
+
+
+def token_type_of(challenge: Challenge) -> str:
+    """What the app is told that a link's token is for: `magic_links`, or as the mail that brought it says (`reset_password`, `login`)."""
+    return str(challenge.details.get(TOKEN_TYPE, "magic_links"))
 
 
 def check_purpose(challenge: Challenge | None) -> Challenge:

@@ -36,7 +36,7 @@ from authmw.people.phones import check_may_text, range_of
 from authmw.people.records import User
 from authmw.people.rules import with_phone
 from authmw.signin.keys import KeyRing
-from authmw.signin.limits import charge, network_of, sending
+from authmw.signin.limits import charge, of_visitor, sending
 from authmw.storage import Insert
 from authmw.urls import Malformed, split_url
 
@@ -238,11 +238,8 @@ def budgets(call: Call, number: str, country: str, attributes: Attributes | None
             Limit("texts to a country", (project, country), rules.per_country_hour, _HOUR),
             Limit("texts a day", (project,), rules.per_day, _DAY),
         ]
-    # A backend's own address is not the person's; it may say whose it is.
-    asked_from = call.caller.ip_address if call.caller.audience == "browser" else attributes and attributes.ip_address
-    if asked_from:
-        limits.append(Limit("texts for an address", (project, network_of(asked_from)), rules.per_address_hour, _HOUR))
-    return tuple(limits)
+    said = attributes.ip_address if attributes else ""
+    return (*limits, *of_visitor(call, "texts for an address", rules.per_address_hour, _HOUR, said))
 
 
 def _domain(url: str) -> str | None:

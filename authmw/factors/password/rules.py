@@ -31,6 +31,7 @@ _READ_AS_LETTERS = frozenset("4@8({[<369!1|0$5+7%2")
 MAXIMUM_WORDS = 10
 MAXIMUM_WORD = 100
 _TAIL = re.compile(r"[\W\d_]+\Z")
+_BETWEEN = re.compile(r"[\W\d_]+")
 _PARTS = re.compile(r"[^\W_]{3,}")
 
 
@@ -131,10 +132,10 @@ def luds_of(password: str, rules: PasswordRules) -> Luds:
 
 
 def is_own_word(password: str, context: Iterable[str]) -> bool:
-    """Whether a password is nothing but a word of the context, in any case of letters, with digits and symbols behind it or not."""
-    folded = password.casefold()
-    forms = {folded, _TAIL.sub("", folded)}
-    return any(word in forms for word in context)
+    """Whether a password is nothing but words of the context, in any case of letters, with digits and symbols between and behind them or not."""
+    folded, words_known = password.casefold(), frozenset(context)
+    pieces = frozenset(_BETWEEN.split(folded)) - {""}
+    return not words_known.isdisjoint({folded, _TAIL.sub("", folded)}) or (bool(pieces) and pieces <= words_known)
 
 
 def _is_known(password: str, rules: PasswordRules) -> bool:

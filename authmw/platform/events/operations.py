@@ -34,6 +34,7 @@ class EventEntry(msgspec.Struct, kw_only=True):
     actor: str
     subject_id: str
     factor: str
+    remark: str
     ip_address: str
 
 
@@ -113,5 +114,6 @@ def _entry(event: Event, status: Status, at: datetime) -> EventEntry:
         actor=event.actor,
         subject_id=event.subject_id if over else "",
         factor=event.factor if over else "",
+        remark=event.remark if over else "",
         ip_address=event.ip_address,
     )

@@ -140,7 +140,7 @@ def test_who_loses_the_only_thing_they_had_is_empty() -> None:
     assert owned.loser_is_empty
 
 
-@pytest.mark.parametrize("kind", ["password", "webauthn", "totp"])
+@pytest.mark.parametrize("kind", ["webauthn", "totp"])
 def test_what_was_prepared_before_the_first_proof_dies_with_its_sessions(kind: str) -> None:
     """A209, A210, ACC-05."""
     before = user(email(), email("evil@example.org"), phones=(phone(),), parts=(part(kind),))
@@ -149,6 +149,25 @@ def test_what_was_prepared_before_the_first_proof_dies_with_its_sessions(kind: s
     assert ([one.address for one in after.emails], after.phones, after.parts) == (["a@example.org"], (), ())
     assert after.session_epoch == before.session_epoch + 1
     assert owned.reset_sessions
+
+
+def test_a_password_from_before_the_first_proof_stays_as_one_that_signs_nobody_in() -> None:
+    """A209: whoever set it is told to set another by mail, which only the owner of the address gets."""
+    before = user(email(), email("evil@example.org"), parts=(part("password", verified=False), part("totp")))
+    owned = prove_email(before, email(), before, by_own_session=False)
+    assert owned.reset_sessions
+    kept = owned.subject.parts[0]
+    assert [one.kind for one in owned.subject.parts] == ["password"]
+    assert (kept.verified, kept.details["requires_reset"]) == (False, True)
+    elsewhere = prove_email(before, email("new@example.org"), None, by_own_session=False)
+    assert elsewhere.subject.parts == ()
+    assert prove_phone(before, phone(), None, by_own_session=False).subject.parts == ()
+
+
+def test_a_password_counts_once_its_user_has_an_owner_by_their_own_session() -> None:
+    before = user(email(), parts=(part("password", verified=False),))
+    kept = prove_email(before, email(), before, by_own_session=True).subject.parts[0]
+    assert (kept.verified, kept.details) == (True, {})
 
 
 def test_what_an_owner_has_survives_a_further_proof() -> None:

@@ -66,7 +66,16 @@ def test_emoji_count_one_each(count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["Password1!", "analytical engine", "Ada.Lovelace@example.org", "lovelace1815!", "qwertyuiop"]
+    "password",
+    [
+        "Password1!",
+        "analytical engine",
+        "Ada.Lovelace@example.org",
+        "lovelace1815!",
+        "qwertyuiop",
+        "ada.lovelace",
+        "engine engine",
+    ],
 )
 @pytest.mark.parametrize("rules", [ZXCVBN, LUDS], ids=["zxcvbn", "luds"])
 def test_common_passwords_and_own_words_are_weak_with_the_reason(password: str, rules: PasswordRules) -> None:

@@ -1,0 +1,1 @@
+"""Passwords: created, checked, reset and brought along from elsewhere."""
