@@ -188,9 +188,12 @@ def _taken_from(holder: Subject | None, prover: Subject, contact: Email | Phone)
     if holder is None or holder.id == prover.id:
         return None, False
     standing = _standing(holder, contact)
+    emails = tuple(email for email in holder.emails if email is not standing)
     left = attrs.evolve(
         holder,
-        emails=tuple(email for email in holder.emails if email is not standing),
+        emails=emails,
+        # A password signs in beside an address only, and keeps nobody there who has none.
+        parts=tuple(part for part in holder.parts if emails or part.kind != "password"),
         phones=tuple(phone for phone in holder.phones if phone is not standing),
         session_epoch=holder.session_epoch + 1,
     )

@@ -57,6 +57,8 @@ class Person:
     name: str
     addresses: list[Address] = attrs.field(factory=list)
     parts: set[str] = attrs.field(factory=set)
+    stale_password: bool = False
+    """Whether it was set before the owner of the address came, and signs nobody in (A209)."""
     epoch: int = 0
     gone: bool = False
     failures: int = 0
@@ -69,7 +71,8 @@ class Person:
         return any(one.verified for one in self.addresses)
 
     def groups(self) -> set[str]:
-        return {KIND_GROUP[kind] for kind in self.parts} | ({"account"} if self.owned() else set())
+        counting = self.parts - ({"password"} if self.stale_password else set())
+        return {KIND_GROUP[kind] for kind in counting} | ({"account"} if self.owned() else set())
 
 
 @attrs.define(eq=False)
@@ -331,12 +334,15 @@ class SignInMachine(RuleBasedStateMachine):
         holder = self.person_at(address.text)
         if not person.owned() and sent.adding is None:
             if person.parts or any(one.text != address.text for one in person.addresses):
-                person.parts.clear()
+                person.parts &= {"password"}
+                person.stale_password = bool(person.parts)
                 person.addresses = [one for one in person.addresses if one.text == address.text]
             person.epoch += 1
         if holder is not None and holder is not person:
             holder.addresses = [one for one in holder.addresses if one.text != address.text]
             holder.epoch += 1
+            if not holder.addresses:
+                holder.parts.discard("password")
             holder.gone = not (holder.addresses or holder.parts)
         standing = person.at(address.text)
         if standing is None:
@@ -461,6 +467,7 @@ class SignInMachine(RuleBasedStateMachine):
         )
         if not expected and outcome.stood:
             person.parts.add(kind)
+            person.stale_password = person.stale_password and kind != "password"
 
     @rule(index=PICK, which=PICK)
     def remove_an_address(self, index: int, which: int) -> None:

@@ -140,6 +140,11 @@ def test_who_loses_the_only_thing_they_had_is_empty() -> None:
     assert owned.loser_is_empty
 
 
+def test_who_is_left_with_a_password_and_no_address_is_empty() -> None:
+    holder = user(email(), parts=(part("password", verified=False),), id="two")
+    assert prove_email(user(), email(), holder, by_own_session=True).loser_is_empty
+
+
 @pytest.mark.parametrize("kind", ["webauthn", "totp"])
 def test_what_was_prepared_before_the_first_proof_dies_with_its_sessions(kind: str) -> None:
     """A209, A210, ACC-05."""
