@@ -35,7 +35,15 @@ if TYPE_CHECKING:
     from authmw.clock import Clock
     from authmw.crypto.roots import RootKeys
     from authmw.limits import RateLimiter
-    from authmw.ports import BreachSource, DeviceIntelligence, EmailSender, Fetcher, MailServers, SMSSender, WhatsAppSender
+    from authmw.ports import (
+        BreachSource,
+        DeviceIntelligence,
+        EmailSender,
+        Fetcher,
+        MailServers,
+        SMSSender,
+        WhatsAppSender,
+    )
     from authmw.project import CurrentProject, Snapshot
     from authmw.revoked import Denied
     from authmw.rows import Row

@@ -142,7 +142,9 @@ def _json(content: bytes) -> Any:
 
 def make_world(folder: Path, host: str, **settings: Any) -> World:
     inbox, clock = Mailbox(), settings.pop("clock", None) or FixedClock()
-    ports = {name: settings.pop(name) for name in ("fetcher", "devices", "mail_servers", "breaches") if name in settings}
+    ports = {
+        name: settings.pop(name) for name in ("fetcher", "devices", "mail_servers", "breaches") if name in settings
+    }
     storage = MemoryStorage() if host == "asgi" else SQLiteStorage(folder / "world.sqlite3")
     limiter = MemoryLimiter() if host == "asgi" else SQLiteLimiter(folder / "world.sqlite3")
     chosen: dict[str, Any] = {"claim_roots": True, "cookies": Cookies(secure=False), **settings}
