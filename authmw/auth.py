@@ -19,6 +19,7 @@ from authmw.factors.spent import SpentToken
 from authmw.guard.bearer import BearerGuard
 from authmw.guard.sessions import SessionGuard
 from authmw.health import Finding, Health, faults_of, health_of, setup_of
+from authmw.ledger.incidents import Incidents
 from authmw.ledger.notes import Notes
 from authmw.ledger.outbox import dispatch_due
 from authmw.ledger.performing import Performer
@@ -97,6 +98,7 @@ class Auth(Products):
         self.storage = storage
         clock = clock or SystemClock()
         self.notes = Notes(storage, clock)
+        self.incidents = Incidents(self.notes, clock, settings.environment)
         refusals = {
             (description(kind).kind, index.name): index.refusal
             for kind in KINDS

@@ -5,21 +5,15 @@ Law: only a digest of what was sent is kept; a challenge is spent by the commit 
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import attrs
 
-from authmw.crypto import tokens
+from authmw.crypto import pkce
 from authmw.errors import Refused
 from authmw.storage import Index, Record, Value, by_field, record
-
-_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
-_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 def _digests(challenge: Challenge) -> Iterator[Value]:
@@ -67,14 +61,14 @@ class Challenge(Record):
 
 def checked_pkce_challenge(text: str | None) -> str | None:
     """An S256 code challenge (RFC 7636 section 4.2). Refused if it cannot be one."""
-    if text is not None and not _CHALLENGE.fullmatch(text):
+    if text is not None and not pkce.is_challenge(text):
         raise Refused("bad_request", "`$.code_challenge` must be an S256 code challenge of 43 characters.")
     return text
 
 
 def check_pkce(stored: str | None, verifier: str | None) -> None:
     """Refused unless the verifier belongs to the stored challenge (RFC 7636 section 4.6), or neither is there."""
-    if verifier is not None and not _VERIFIER.fullmatch(verifier):
+    if verifier is not None and not pkce.is_verifier(verifier):
         raise Refused("bad_request", "`$.code_verifier` must be 43 to 128 unreserved characters.")
     if stored is None:
         if verifier is not None:
@@ -82,8 +76,7 @@ def check_pkce(stored: str | None, verifier: str | None) -> None:
         return
     if verifier is None:
         raise Refused("pkce_expected_code_verifier")
-    made = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest()).rstrip(b"=").decode("ascii")
-    if not tokens.same(made, stored):
+    if not pkce.answers(verifier, stored):
         raise Refused("pkce_mismatch")
 
 

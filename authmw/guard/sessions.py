@@ -64,6 +64,8 @@ class SessionGuard:
         self._renewals: drive.SingleFlight[Found] = drive.SingleFlight()
         self.nobody = self._as_found(None)
         """The outcome of a request without a session."""
+        self.doubtful = self._as_found(None)
+        """The outcome of a request that carries one of our cookies twice: without a session too, but to be told of."""
         self.by_header = self._headers.get
         """The outcome of a Cookie header met before, while its JWT lives."""
         core.denied.listeners.append(self.forget)

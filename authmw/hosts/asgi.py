@@ -56,7 +56,7 @@ class AuthMiddleware:
         elif kind != "websocket":
             await self._live(scope, receive, send)
             return
-        found = self._known(scope["headers"]) or await self._awaited(scope)
+        found = self._known(scope) or await self._awaited(scope)
         here = _Visit(self._visitor, found, scope, send)
         scope["authmw.session"] = found.seen.session
         token = visit.set(here)
@@ -82,15 +82,22 @@ class AuthMiddleware:
             await self._auth.start()
         await self._app(scope, receive, send)
 
-    def _known(self, headers: Sequence[tuple[bytes, bytes]]) -> Found | None:
+    def _known(self, scope: Scope) -> Found | None:
         """What is found without storage; None if it must be asked."""
+        headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
         named, visitor = dict(headers), self._visitor
         cookie = named.get(b"cookie")
         if cookie is None:
             return visitor.nobody
         if len(named) != len(headers) and len(cookies := _cookies(headers)) > 1:
-            return visitor.known(cookies)
-        return visitor.by_header(cookie, visitor.now()) or visitor.known((cookie.decode("latin-1"),), cookie)
+            return self._judged(cookies, None, scope)
+        return visitor.by_header(cookie, visitor.now()) or self._judged((cookie.decode("latin-1"),), cookie, scope)
+
+    def _judged(self, cookies: Sequence[str], header: bytes | None, scope: Scope) -> Found | None:
+        found = self._visitor.known(cookies, header)
+        if found is self._visitor.doubtful:
+            self._visitor.tell_of(_peer(scope), _headers(scope))
+        return found
 
     async def _awaited(self, scope: Scope) -> Found:
         await self._auth.start()

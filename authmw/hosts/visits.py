@@ -30,6 +30,8 @@ class Visitor:
         self._guard = auth.guard
         self.nobody = auth.guard.nobody
         """The outcome of a request without a session."""
+        self.doubtful = auth.guard.doubtful
+        """The outcome of one whose cookies somebody has tampered with."""
         self.guards_changes = auth.settings.csrf_for_host
         """Whether `check_origin` has anything to say."""
         self.by_header = auth.guard.by_header
@@ -40,8 +42,15 @@ class Visitor:
         """The outcome that needs no storage: no cookie of ours, or tokens known here. None if storage must be asked. It is remembered by the whole `header`."""
         for one in cookies:
             if self._session_name in one or self._jwt_name in one:
-                return self._guard.known(*self._tokens(cookies), self.now(), header)
+                try:
+                    return self._guard.known(*self._tokens(cookies), self.now(), header)
+                except DuplicateCookie:
+                    return self.doubtful
         return self.nobody
+
+    def tell_of(self, peer: str | None, headers: Mapping[str, Sequence[str]]) -> None:
+        """Tell of a request with a doubtful outcome (A032)."""
+        self._auth.incidents.tell("duplicate_cookie", self.caller(peer, headers).ip_address)
 
     async def awaited(self, cookies: Sequence[str]) -> Found:
         """The outcome with storage, on a loop."""
@@ -52,11 +61,8 @@ class Visitor:
         return self._guard.waited(*self._tokens(cookies), self.now())
 
     def _tokens(self, cookies: Sequence[str]) -> tuple[str | None, str | None]:
-        """The opaque token and the JWT that the cookies carry; nothing where one of the two stands twice (SES-03)."""
-        try:
-            return sole(cookies, self._session_name), sole(cookies, self._jwt_name)
-        except DuplicateCookie:
-            return None, None
+        """The opaque token and the JWT that the cookies carry. Raises DuplicateCookie where one of the two stands twice (SES-03)."""
+        return sole(cookies, self._session_name), sole(cookies, self._jwt_name)
 
     def check_origin(
         self, method: str, cookies: Sequence[str], headers: Callable[[], Mapping[str, Sequence[str]]]

@@ -66,6 +66,8 @@ class AuthMiddleware:
             found = (
                 visitor.by_header(cookie, visitor.now()) or visitor.known(cookies, cookie) or visitor.waited(cookies)
             )
+            if found is visitor.doubtful:
+                visitor.tell_of(environ.get("REMOTE_ADDR"), _headers(environ))
         else:
             found = visitor.nobody
         here = _Visit(visitor, found, environ, start_response)

@@ -20,9 +20,8 @@ from authmw.errors import Refused
 from authmw.http.answers import json_answer
 from authmw.http.backend import arguments_of, basic
 from authmw.http.bodies import parse_object
-from authmw.http.cookies import DuplicateCookie, sole
 from authmw.http.requests import Request
-from authmw.http.sessions import clear_cookies, set_cookies
+from authmw.http.sessions import clear_cookies, cookie_of, set_cookies
 from authmw.operations import declaration, known, visit
 from authmw.rows import Row
 from authmw.settings import PasswordRules
@@ -137,10 +136,7 @@ def session_token_of(auth: Auth, request: Request) -> tuple[str, bool]:
         raise Refused("unauthorized_credentials")
     if password and password != user:
         return password, False
-    try:
-        cookie = sole(request.headers.get("cookie", ()), auth.settings.cookies.session())
-    except DuplicateCookie:
-        return "", False
+    cookie = cookie_of(auth, request, auth.settings.cookies.session())
     return cookie or "", cookie is not None
 
 

@@ -15,8 +15,8 @@ from starlette.responses import Response
 from authmw.auth import Auth
 from authmw.crypto import tokens
 from authmw.http.answers import SAFE
-from authmw.http.cookies import DuplicateCookie, sole
 from authmw.http.requests import Request
+from authmw.http.sessions import cookie_of
 from authmw.operations import visit
 
 SIGN_IN = frozenset({"user_unauthenticated", "session_not_found", "invalid_session_token", "insufficient_factors"})
@@ -25,10 +25,7 @@ SIGN_IN = frozenset({"user_unauthenticated", "session_not_found", "invalid_sessi
 
 def session_of(auth: Auth, request: Request) -> str:
     """The session token of the browser, empty if there is none; operations from here on are called on its behalf."""
-    try:
-        token = sole(request.headers.get("cookie", ()), auth.settings.cookies.session()) or ""
-    except DuplicateCookie:
-        token = ""
+    token = cookie_of(auth, request, auth.settings.cookies.session()) or ""
     here = visit.get()
     if here is not None:
         here.caller = attrs.evolve(here.caller, session_token=token, actor="visitor")

@@ -19,9 +19,10 @@ from authmw.http.answers import json_answer, redirect_answer
 from authmw.http.backend import query_of
 from authmw.http.bodies import parse_form, parse_object
 from authmw.http.browser import check_origin
-from authmw.http.cookies import CookieSpec, DuplicateCookie, sole
+from authmw.http.cookies import CookieSpec
 from authmw.http.pages import refusal_page
 from authmw.http.requests import Request
+from authmw.http.sessions import cookie_of
 from authmw.operations import Product, declaration, known
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
@@ -42,13 +43,6 @@ def binding_spec(auth: Auth) -> CookieSpec:
     """The pre-login cookie. On plain http in Test it has a plain name."""
     secure = auth.settings.cookies.secure
     return CookieSpec(name="__Host-authmw_oauth" if secure else "authmw_oauth", secure=secure)
-
-
-def _cookie(request: Request, name: str) -> str | None:
-    try:
-        return sole(request.headers.get("cookie", ()), name)
-    except DuplicateCookie:
-        return None  # Somebody may have planted the other one: it counts as none.
 
 
 def _for_people(answer: Target) -> Target:
@@ -86,7 +80,7 @@ def _start(auth: Auth) -> Target:
             **named,
             **parameters,
             "provider_parameters": passed,
-            "binding": _cookie(request, spec.name),
+            "binding": cookie_of(auth, request, spec.name),
         }
         result = await _perform(auth.oauth.start, values)
         led = redirect_answer(result.redirect_url)
@@ -102,8 +96,8 @@ def _callback(auth: Auth) -> Target:
         values: dict[str, object] = {
             **{name: query[name] for name in ("state", "code", "iss", "error", "parked") if name in query},
             **parameters,
-            "binding": _cookie(request, binding_spec(auth).name),
-            "csrf_cookie": _cookie(request, "g_csrf_token"),
+            "binding": cookie_of(auth, request, binding_spec(auth).name),
+            "csrf_cookie": cookie_of(auth, request, "g_csrf_token"),
         }
         try:
             result = await _perform(auth.oauth.callback, values)
@@ -131,7 +125,7 @@ def _one_tap_start(auth: Auth) -> Target:
         query = query_of(request.query)
         values: dict[str, object] = {
             "public_token": query.get("public_token", ""),
-            "binding": _cookie(request, spec.name),
+            "binding": cookie_of(auth, request, spec.name),
         }
         result = await _perform(auth.oauth.google_one_tap.start, values)
         shown = msgspec.to_builtins(result)
@@ -154,7 +148,7 @@ def _one_tap_submit(auth: Auth) -> Target:
 async def _submitted(auth: Auth, request: Request) -> Response:
     check_origin(auth, request, by_cookie=True)
     body = parse_object(request.body, request.header("content-type"), required=True)
-    values = {**body, "binding": _cookie(request, binding_spec(auth).name)}
+    values = {**body, "binding": cookie_of(auth, request, binding_spec(auth).name)}
     try:
         result = await _perform(auth.oauth.google_one_tap.submit, values)
     except FlowRefused as refused:

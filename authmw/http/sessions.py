@@ -7,7 +7,9 @@ from datetime import datetime
 from starlette.responses import Response
 
 from authmw.auth import Auth
-from authmw.http.cookies import CookieSpec, CookieTooLarge
+from authmw.http.cookies import CookieSpec, CookieTooLarge, DuplicateCookie, sole
+from authmw.http.requests import Request
+from authmw.operations import visit
 
 
 def specs(auth: Auth) -> tuple[CookieSpec, CookieSpec]:
@@ -42,3 +44,13 @@ def clear_cookies(auth: Auth, answer: Response) -> None:
     """Remove both cookies, with the attributes they were set with."""
     for spec in specs(auth):
         answer.headers.append("set-cookie", spec.clear())
+
+
+def cookie_of(auth: Auth, request: Request, name: str) -> str | None:
+    """The value of one of our cookies in a request to us. One that stands twice counts as none, for somebody may have planted the other, and is told of (SES-03)."""
+    try:
+        return sole(request.headers.get("cookie", ()), name)
+    except DuplicateCookie:
+        here = visit.get()
+        auth.incidents.tell("duplicate_cookie", here.who().ip_address if here is not None else "")
+        return None

@@ -43,6 +43,7 @@ class Notes:
     def forget(self) -> None:
         """Begin anew, in a child process: what was noted before the fork is the parent's to write."""
         self._lock = threading.Lock()
+        self._flushing = threading.Lock()
         self._waiting: deque[Write] = deque()
         self._running: dict[str, Call] = {}
 
@@ -65,10 +66,11 @@ class Notes:
         _writer.serve(self)
 
     def flush(self) -> None:
-        """Write what is noted, now. Not on a thread that runs an event loop."""
+        """Write what is noted, now; what another thread is just writing is written too when this returns. Not on a thread that runs an event loop."""
         self._note_long_calls()
-        if self._waiting:
-            drive.run(self._storage.io, self.write())
+        with self._flushing:
+            if self._waiting:
+                drive.run(self._storage.io, self.write())
 
     async def write(self) -> None:
         """Write what is noted, in commits of its own."""

@@ -6,7 +6,6 @@ Law: whatever a provider sends is text from a stranger. Only what its row says c
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from urllib.parse import quote, urlencode
 import attrs
 import msgspec
 
-from authmw.crypto import tokens
+from authmw.crypto.pkce import challenge_of
 from authmw.errors import Refused
 from authmw.factors.oauth.id_tokens import ALGORITHMS, issuer_fits
 from authmw.fetching import decoded_object
@@ -102,11 +101,6 @@ def _is_scope(text: str) -> bool:
     return len(text) <= 256 and all("!" <= character <= "~" and character not in '"\\' for character in text)
 
 
-def code_challenge_of(verifier: str) -> str:
-    """The S256 challenge of a verifier (RFC 7636 section 4.2)."""
-    return tokens.base64url(hashlib.sha256(verifier.encode("ascii")).digest())
-
-
 def authorization_url(
     row: ProviderRow,
     provider: OAuthProvider,
@@ -133,7 +127,7 @@ def authorization_url(
     if row.jwks_url:
         asked["nonce"] = nonce
     if row.pkce:
-        asked |= {"code_challenge": code_challenge_of(verifier), "code_challenge_method": "S256"}
+        asked |= {"code_challenge": challenge_of(verifier), "code_challenge_method": "S256"}
     if row.form_post:
         asked["response_mode"] = "form_post"
     return f"{row.authorize_url}{'&' if '?' in row.authorize_url else '?'}{urlencode(asked, quote_via=quote)}"

@@ -6,12 +6,12 @@ came of the first (RFC 6749 section 4.1.2, RFC 9700 sections 2.1.1 and 4.14).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 from urllib.parse import quote
 
+from authmw.crypto.pkce import is_challenge
 from authmw.errors import Refused
 from authmw.factors.challenges import check_pkce
 from authmw.people.apps import ConnectedApp, Consent, Grant
@@ -24,7 +24,6 @@ from authmw.settings import Settings
 CODE_LIFE = timedelta(minutes=5)
 """How long an authorization code lives; RFC 6749 section 4.1.2 recommends at most ten minutes."""
 MAXIMUM_RESOURCES = 5
-_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 DEVICE_LIFE = timedelta(minutes=10)
@@ -107,7 +106,7 @@ def checked_challenge(challenge: str | None) -> str:
     """An S256 code challenge, which every client must bring (RFC 9700 section 2.1.1). Refused: `pkce_required_for_idp_authorization_flow`, `invalid_pkce_code_challenge`."""
     if not challenge:
         raise Refused("pkce_required_for_idp_authorization_flow")
-    if not _CHALLENGE.fullmatch(challenge):
+    if not is_challenge(challenge):
         raise Refused("invalid_pkce_code_challenge")
     return challenge
 
