@@ -27,6 +27,8 @@ def over_bare(loop: asyncio.AbstractEventLoop, *, times: int, rounds: int) -> di
 
         drives = {
             "bare": driven(bare, PUBLIC, OTHER_COOKIES),
+            # FastAPI parses every cookie of a request, whoever it is for.
+            "bare with the session's cookies": driven(bare, PUBLIC, cookie),
             "live session": driven(ours, PRIVATE, cookie),
             "no session": driven(ours, PUBLIC, OTHER_COOKIES),
             "bare without cookies": driven(bare, PUBLIC, None),
@@ -35,7 +37,7 @@ def over_bare(loop: asyncio.AbstractEventLoop, *, times: int, rounds: int) -> di
         best = microseconds(drives, times=times, rounds=rounds)
         figures[name] = {
             "bare": best["bare"],
-            "live session": best["live session"] - best["bare"],
+            "live session": best["live session"] - best["bare with the session's cookies"],
             "no session": best["no session"] - best["bare"],
             "path that is not ours": best["path that is not ours"] - best["bare without cookies"],
         }
