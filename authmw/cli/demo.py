@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from authmw.auth import Auth
 from authmw.cli.factors import Factors, ways_of
+from authmw.cli.passkeys import Passkeys
 from authmw.cli.providers import TYPE, Providers, buttons, label_of, words_of
 from authmw.cli.views import HEADERS, MINUTES, Views, favicon, page, style
 from authmw.errors import Refused
@@ -46,6 +47,7 @@ def demo_app(auth: Auth, inbox: Inbox, hosts: Sequence[str] = LOOPBACK_HOSTS) ->
         Route("/api/me", demo.me),
         *Factors(auth).routes(),
         *Providers(auth).routes(),
+        *Passkeys(auth).routes(),
         Route("/dev/inbox", demo.inbox_page),
         Route("/dev/inbox.json", demo.inbox_json),
         Route("/demo.css", style),
@@ -126,7 +128,8 @@ class Demo(Views):
         return RedirectResponse(following, 303, headers=HEADERS)
 
     def _login_page(self, following: str, status: int = 200, **values: str) -> Response:
-        return page("login.html", status, next=following, providers=buttons(self.auth, following), **values)
+        offered = buttons(self.auth, following)
+        return page("login.html", status, next=following, providers=offered, **self.for_script(), **values)
 
     @require_session
     async def account(self, request: Request) -> Response:
@@ -141,6 +144,7 @@ class Demo(Views):
             current=session.session_id,
             ways=ways_of(user),
             providers=[(one.name, label_of(one.name)) for one in self.auth.settings.oauth],
+            **self.for_script(),
         )
 
     @require_session

@@ -42,6 +42,10 @@ def _ways(user: UserAnswer) -> Iterator[Way]:
         yield Way(kind="totp", id=totp.totp_id, name="Authenticator app", verified=totp.verified)
     for one in user.providers:
         yield Way(kind="oauth", id=one.oauth_user_registration_id, name=f"{one.provider_type} account", verified=True)
+    for passkey in user.webauthn_registrations:
+        yield Way(kind="passkey", id=passkey.webauthn_registration_id, name=passkey.name, verified=passkey.verified)
+    for device in user.biometric_registrations:
+        yield Way(kind="device", id=device.biometric_registration_id, name="Device key", verified=device.verified)
     for wallet in user.crypto_wallets:
         name = f"{wallet.crypto_wallet_type.title()} wallet {wallet.crypto_wallet_address[:10]}…"
         yield Way(kind="wallet", id=wallet.crypto_wallet_id, name=name, verified=wallet.verified)
@@ -63,13 +67,13 @@ class Factors(Views):
         ]
 
     async def second(self, request: Request) -> Response:
-        """Prove a second factor of the session that is there: a code of the app, or a recovery code."""
+        """Prove a second factor of the session that is there: a code of the app, a recovery code, or a passkey."""
         session = optional_session()
         if session is None:
             raise Refused("user_unauthenticated")
         following = safe_next(request.query_params.get("next"), "/account")
         if request.method == "GET":
-            return page("second.html", next=following)
+            return self._second_page(following)
         form = await self.form(request)
         following, code = safe_next(form.get("next"), "/account"), form.get("code", "").strip()
         token, totps = self.token(request), self.auth.totps
@@ -85,8 +89,11 @@ class Factors(Views):
         try:
             self.auth.keep(await self.do(proving))
         except Refused as refused:
-            return page("second.html", refused.status, next=following, error=refused.message)
+            return self._second_page(following, refused.status, error=refused.message)
         return RedirectResponse(following, 303, headers=HEADERS)
+
+    def _second_page(self, following: str, status: int = 200, **values: str) -> Response:
+        return page("second.html", status, next=following, **self.for_script(), **values)
 
     @require_session
     async def add_email(self, request: Request) -> Response:
@@ -177,6 +184,8 @@ class Factors(Views):
             "phone": lambda way: users.delete_phone_number(phone_id=way),
             "totp": lambda way: users.delete_totp(totp_id=way),
             "oauth": lambda way: users.delete_oauth_registration(oauth_user_registration_id=way),
+            "passkey": lambda way: users.delete_webauthn_registration(webauthn_registration_id=way),
+            "device": lambda way: users.delete_biometric_registration(biometric_registration_id=way),
             "wallet": lambda way: users.delete_crypto_wallet(crypto_wallet_id=way),
         }
         return removals[kind]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -20,7 +20,8 @@ MINUTES = 60 * 24
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     ),
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
@@ -46,6 +47,10 @@ class Views:
         """The visitor's session token, which a proof is added to."""
         return request.cookies.get(self.auth.settings.cookies.session(), "")
 
+    def for_script(self) -> dict[str, Any]:
+        """What the script of passkeys is told: with which token to call the browser API, and how long its sessions live."""
+        return {"token": self.auth.settings.public_token, "minutes": MINUTES}
+
     def check_origin(self, request: Request) -> None:
         """Refused unless the request comes from a page of this app (CSR-01)."""
         here = f"{request.url.scheme}://{request.headers.get('host', '')}"
@@ -70,11 +75,14 @@ def _templates() -> Any:
     )
 
 
-async def style(request: Request) -> Response:
-    """The style sheet."""
-    return Response(_templates().get_template("demo.css").render(), media_type="text/css", headers=HEADERS)
+def asset(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    """A view that answers one of the demo's files."""
+
+    async def answer(request: Request) -> Response:
+        return Response(_templates().get_template(name).render(), media_type=media_type, headers=HEADERS)
+
+    return answer
 
 
-async def favicon(request: Request) -> Response:
-    """The icon."""
-    return Response(_templates().get_template("icon.svg").render(), media_type="image/svg+xml", headers=HEADERS)
+style = asset("demo.css", "text/css")
+favicon = asset("icon.svg", "image/svg+xml")

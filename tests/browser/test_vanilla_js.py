@@ -241,3 +241,52 @@ def test_a_provider_signs_the_client_in_by_the_verifier_that_this_browser_kept(
     session, user = page.evaluate("() => [client.session.getSync(), client.user.getSync()]")
     assert session["authentication_factors"][0]["delivery_method"] == f"oauth_{provider}"
     assert user["providers"][0]["provider_type"].lower() == provider
+
+
+def with_authenticator(page: Page) -> None:
+    """Give the page Chromium's virtual authenticator: built in, with a biometric that always agrees."""
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+
+def test_a_passkey_is_registered_named_and_signs_the_client_in(site: Site, page: Page) -> None:
+    """WA-01, WA-04, WA-05, WA-09: the whole ceremony in one call, the domain filled in from the page."""
+    with_authenticator(page)
+    user_id = sign_in(site, page)["user"]["user_id"]
+    made = page.evaluate("() => client.webauthn.register({ session_duration_minutes: 60, is_passkey: true })")
+    assert made["user"]["user_id"] == user_id
+    shown = page.evaluate("() => client.user.getSync().webauthn_registrations")
+    assert [(one["domain"], one["authenticator_type"]) for one in shown] == [("localhost", "platform")]
+    registration = made["webauthn_registration_id"]
+    assert shown[0]["webauthn_registration_id"] == registration
+    named = page.evaluate(
+        "(id) => client.webauthn.update({ webauthn_registration_id: id, name: 'Mine' })", registration
+    )
+    assert named["webauthn_registration"]["name"] == "Mine"
+    stepped = page.evaluate("() => client.webauthn.authenticate({ session_duration_minutes: 60 })")
+    assert [one["type"] for one in stepped["session"]["authentication_factors"]] == ["magic_link", "webauthn"]
+    page.evaluate("() => client.session.revoke()")
+    alone = page.evaluate("() => client.webauthn.authenticate({ session_duration_minutes: 60, is_passkey: true })")
+    assert alone["user"]["user_id"] == user_id
+    assert page.evaluate("() => client.session.getSync().session_id") == alone["session"]["session_id"]
+    assert page.evaluate("() => client.webauthn.browserSupportsAutofill()") is True
+    page.goto(f"{site.api}/who")
+    assert page.locator("body").inner_text() == f'{{"user_id":"{user_id}"}}'
+
+
+def test_the_client_removes_a_passkey(site: Site, page: Page) -> None:
+    """USR-08: with two factors in the session, as the MFA rule wants it."""
+    with_authenticator(page)
+    sign_in(site, page)
+    made = page.evaluate("() => client.webauthn.register({ session_duration_minutes: 60 })")
+    page.evaluate("(id) => client.user.deleteWebauthnRegistration(id)", made["webauthn_registration_id"])
+    assert page.evaluate("() => client.user.getSync().webauthn_registrations") == []
