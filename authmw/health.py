@@ -212,6 +212,8 @@ def _asking(settings: Settings) -> Iterator[str]:
         yield "session_migration_url"
     if any(profile.jwks_url for profile in settings.trusted_tokens):
         yield "trusted_tokens"
+    if settings.provider.client_documents:
+        yield "provider.client_documents"
 
 
 def faults_of(core: Core) -> Iterator[str]:

@@ -8,6 +8,8 @@ import msgspec
 from msgspec import Meta
 
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._|\-]+$(?!\n)")]
+ClientId: TypeAlias = Annotated[str, Meta(min_length=1, max_length=2048)]
+"""The id of a client: one of ours, or the address of a document that describes it."""
 EmailAddress: TypeAlias = Annotated[str, Meta(min_length=3, max_length=254)]
 PhoneNumber: TypeAlias = Annotated[str, Meta(min_length=8, max_length=16)]
 URL: TypeAlias = Annotated[str, Meta(max_length=2048)]

@@ -21,10 +21,11 @@ from authmw.http.answers import redirect_answer
 from authmw.http.backend import query_of
 from authmw.http.bodies import parse_form
 from authmw.http.browser import check_origin
-from authmw.http.forms import SIGN_IN, code_over, form_page, session_of
+from authmw.http.forms import SIGN_IN, code_over, destination, form_page, session_of
 from authmw.http.pages import page, refusal_page
 from authmw.http.requests import Request
 from authmw.http.sessions import clear_cookies
+from authmw.platform.idp.client_documents import is_address
 from authmw.platform.idp.rules import answer_url
 from authmw.signin.sessions import live_by_token
 
@@ -249,7 +250,8 @@ class Pages:
             known=start.client.client_type.startswith("first_party"),
             who=emails[0]["email"] if emails else "",
             scopes=[one for one in start.scope_results if one.is_grantable],
-            destination=_destination(asked.get("redirect_uri") or ""),
+            destination=destination(asked.get("redirect_uri") or ""),
+            site=destination(start.client.client_id) if is_address(start.client.client_id) else "",
         )
 
     def _code_over(self, asked: Asked, session: str) -> str:
@@ -265,9 +267,3 @@ def _known(values: dict[str, str]) -> Asked:
 
 def _query(asked: Asked) -> str:
     return "&".join(f"{name}={quote(value, safe='')}" for name, value in asked.values.items())
-
-
-def _destination(redirect_uri: str) -> str:
-    """Where the person is sent, in short: the host, or the scheme of an app on this device."""
-    scheme, _, rest = redirect_uri.partition(":")
-    return rest.removeprefix("//").partition("/")[0].partition("?")[0] if scheme in {"http", "https"} else f"{scheme}:"

@@ -15,9 +15,10 @@ from authmw.http.answers import redirect_answer
 from authmw.http.backend import query_of
 from authmw.http.bodies import parse_form
 from authmw.http.browser import check_origin
-from authmw.http.forms import SIGN_IN, code_over, form_page, session_of
+from authmw.http.forms import SIGN_IN, code_over, destination, form_page, session_of
 from authmw.http.pages import page, refusal_page
 from authmw.http.requests import Request
+from authmw.platform.idp.client_documents import is_address
 from authmw.signin.sessions import live_by_token
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
@@ -78,6 +79,7 @@ class DevicePages:
             who=emails[0]["email"] if emails else "",
             scopes=scopes,
             code=start.user_code,
+            site=destination(start.client.client_id) if is_address(start.client.client_id) else "",
         )
 
     async def _decided(self, form: dict[str, str], code: str, session: str) -> Response:

@@ -71,3 +71,9 @@ def _source(redirect_uri: str) -> str:
     if scheme not in {"http", "https"}:
         return f"{scheme}:"
     return f"{scheme}://{rest.removeprefix('//').partition('/')[0].partition('?')[0]}"
+
+
+def destination(redirect_uri: str) -> str:
+    """Where the person is sent, in short: the host, or the scheme of an app on this device."""
+    scheme, _, rest = redirect_uri.partition(":")
+    return rest.removeprefix("//").partition("/")[0].partition("?")[0] if scheme in {"http", "https"} else f"{scheme}:"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Generic, TypeVar
 
 import attrs
 
 T = TypeVar("T")
+_PARAMETER = r"(https://[^/].*|[^/]+)"
 
 
 @attrs.frozen
@@ -44,6 +46,8 @@ class Table(Generic[T]):
         methods = self._static.get(path)
         if methods is not None:
             return Match(methods, {})
+        if "/https://" in path:
+            return self._by_address(path)
         given = path.split("/")
         for parts, held in self._patterns.get(len(given), ()):
             parameters: dict[str, str] = {}
@@ -56,4 +60,16 @@ class Table(Generic[T]):
                     break
             else:
                 return Match(held, parameters)
+        return None
+
+    def _by_address(self, path: str) -> Match[T] | None:
+        """The same for a path with a parameter that is an address, whose slashes its caller encoded: the id of a client may be one."""
+        # The longest first, so that what stands behind the address in a path is not taken for its end.
+        for length in sorted(self._patterns, reverse=True):
+            for parts, held in self._patterns[length]:
+                names = [part[1:-1] for part in parts if part.startswith("{")]
+                pattern = "/".join(_PARAMETER if part.startswith("{") else re.escape(part) for part in parts)
+                found = re.fullmatch(pattern, path)
+                if found is not None:
+                    return Match(held, dict(zip(names, found.groups(), strict=True)))
         return None

@@ -7,7 +7,7 @@ import msgspec
 from authmw.errors import Refused
 from authmw.ledger.commits import commit
 from authmw.operations import Product, Response, current_call, operation
-from authmw.parameters import Id
+from authmw.parameters import ClientId, Id
 from authmw.people.apps import ConnectedApp, Consent, consent_key
 from authmw.people.directory import user_by_reference
 from authmw.storage import Delete, Equals
@@ -51,7 +51,7 @@ class AppsOfUsers(Product):
         return ConnectedAppsResponse(connected_apps=apps)
 
     @operation("POST", "/v1/users/{user_id}/connected_apps/{connected_app_id}/revoke", action="UsersRevokeConnectedApp")
-    async def revoke(self, *, user_id: Id, connected_app_id: Id) -> RevokeResponse:
+    async def revoke(self, *, user_id: Id, connected_app_id: ClientId) -> RevokeResponse:
         """End what a user agreed to with an app, and every token that it refreshes by. Refused: `user_not_found`, `connected_app_not_found`."""
         call = current_call()
         user = await user_by_reference(call.storage, user_id)

@@ -13,7 +13,7 @@ from authmw.errors import Refused
 from authmw.ledger.commits import commit
 from authmw.operations import Call, Core, Product, current_call, operation
 from authmw.paging import COUNTED, read_cursor, sign_cursor
-from authmw.parameters import URL, Text
+from authmw.parameters import URL, ClientId, Text
 from authmw.people.apps import ConnectedApp
 from authmw.platform.connected_apps.responses import (
     ConnectedAppAnswer,
@@ -36,7 +36,6 @@ Description = Annotated[str, Meta(max_length=1024)]
 URLs = Annotated[list[URL], Meta(max_length=200)]
 Template = Annotated[str, Meta(max_length=16384)]
 PageLimit = Annotated[int, Meta(ge=1, le=1000)]
-ClientId = Annotated[str, Meta(min_length=1, max_length=2048)]
 
 
 class Secrets(Product):

@@ -24,10 +24,10 @@ def grantable(call: Call, app: ConnectedApp, person: Person, asked: tuple[str, .
 async def agreed(
     call: Call, app: ConnectedApp, person: Person, granted: tuple[str, ...]
 ) -> tuple[Consent, tuple[Write, ...]]:
-    """The person's agreement with this app after this answer, and what is written of it. An app that a stranger registered stays from its first use on."""
+    """The person's agreement with this app after this answer, and what is written of it and of the app."""
     key = consent_key(person.subject.id, app.client_id)
     standing = await call.storage.get(Consent, key)
-    used: tuple[Write, ...] = (Update(attrs.evolve(app, expires_at=None)),) if app.expires_at is not None else ()
+    used = _stays(app)
     if standing is None:
         fresh = Consent(
             consent_key=key,
@@ -44,6 +44,14 @@ async def agreed(
         return standing, used
     wider = attrs.evolve(standing, scopes=scopes, updated_at=call.now)
     return wider, (Update(wider), *used)
+
+
+def _stays(app: ConnectedApp) -> tuple[Write, ...]:
+    """An app that a stranger registered, or that an address describes, stays from its first use on."""
+    if app.expires_at is None:
+        return ()
+    kept = attrs.evolve(app, expires_at=None)
+    return (Update(kept),) if app.version else (Insert(kept),)
 
 
 def proved_at(person: Person) -> datetime | None:

@@ -10,6 +10,7 @@ from authmw.people.apps import ConnectedApp
 from authmw.people.directory import user_by_reference
 from authmw.people.records import Session, Subject
 from authmw.platform.authentication import authenticate_secret
+from authmw.platform.idp.client_documents import Documents
 from authmw.signin.keys import KeyRing
 from authmw.signin.rules import is_impersonated, satisfies_mfa
 from authmw.signin.sessions import live_session
@@ -47,9 +48,15 @@ async def person_of(
     return Person(live.subject, live.session)
 
 
-async def client_of(call: Call, client_id: str, secret: str | None) -> ConnectedApp:
-    """The app that asks for a token: by its secret, or by its name alone if it can keep none. Refused `invalid_client`."""
-    app = await call.storage.get(ConnectedApp, client_id) if client_id else None
+async def client_of(call: Call, client_id: str, secret: str | None, documents: Documents | None = None) -> ConnectedApp:
+    """The app that asks: by its secret, or by its name alone if it can keep none. With `documents` it may be one that nobody has let in yet.
+
+    Refused `invalid_client`.
+    """
+    if documents is not None:
+        app = await documents.app(call, client_id)
+    else:
+        app = await call.storage.get(ConnectedApp, client_id)
     if app is not None and app.public:
         if secret:
             raise Refused("invalid_client")

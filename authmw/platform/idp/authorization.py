@@ -13,13 +13,14 @@ from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.ledger.commits import commit
 from authmw.operations import Core, Product, current_call, operation
-from authmw.parameters import JWT, URL, Id, Text, Token
+from authmw.parameters import JWT, URL, ClientId, Id, Text, Token
 from authmw.people.apps import ConnectedApp, Consent, consent_key
 from authmw.people.records import Subject
 from authmw.platform.connected_apps.responses import shown_to_people
 from authmw.platform.idp.agreeing import agreed, grantable, proved_at
 from authmw.platform.idp.asking import person_of
 from authmw.platform.idp.claims import hinted_subject
+from authmw.platform.idp.client_documents import Documents
 from authmw.platform.idp.records import AuthorizationCode
 from authmw.platform.idp.responses import (
     AuthorizeResponse,
@@ -44,15 +45,17 @@ ScopeText = Annotated[str, Meta(max_length=128)]
 Scopes = Annotated[list[ScopeText], Meta(max_length=50)]
 Resources = Annotated[list[URL], Meta(max_length=20)]
 State = Annotated[str, Meta(max_length=1024)]
-ClientId = Annotated[str, Meta(min_length=1, max_length=2048)]
 
 
 class OAuth(Product):
     """The steps of an authorization."""
 
-    def __init__(self, core: Core, keys: KeyRing, show: Callable[[Subject, datetime], Any]) -> None:
+    def __init__(
+        self, core: Core, keys: KeyRing, documents: Documents, show: Callable[[Subject, datetime], Any]
+    ) -> None:
         super().__init__(core)
         self.keys = keys
+        self._documents = documents
         self._show = show
 
     @operation("POST", "/v1/idp/oauth/authorize/start", action="IDPOAuthAuthorizeStart")
@@ -74,7 +77,7 @@ class OAuth(Product):
         `connected_app_supplied_redirect_url_not_found_in_client`, `unsupported_response_type`, `oauth_invalid_scope_requested`, `no_oauth_authorize_user_selector`.
         """
         call = current_call()
-        app = check_request(await call.storage.get(ConnectedApp, client_id), redirect_uri, response_type, call.now)
+        app = check_request(await self._documents.app(call, client_id), redirect_uri, response_type, call.now)
         person = await person_of(call, self.keys, user_id=user_id, session_token=session_token, session_jwt=session_jwt)
         asked = asked_scopes(call.settings, scopes)
         consent = await call.storage.get(Consent, consent_key(person.subject.id, app.client_id))
@@ -115,7 +118,7 @@ class OAuth(Product):
         `pkce_required_for_idp_authorization_flow`, `invalid_pkce_code_challenge`, `invalid_target`.
         """
         call = current_call()
-        app = check_request(await call.storage.get(ConnectedApp, client_id), redirect_uri, response_type, call.now)
+        app = check_request(await self._documents.app(call, client_id), redirect_uri, response_type, call.now)
         person = await person_of(call, self.keys, user_id=user_id, session_token=session_token, session_jwt=session_jwt)
         challenge = checked_challenge(code_challenge)
         targets = checked_resources(call.settings, resources or ())

@@ -20,12 +20,13 @@ from authmw.errors import Refused
 from authmw.ledger.commits import commit
 from authmw.limits import Limit
 from authmw.operations import Call, Core, Product, current_call, operation
-from authmw.parameters import JWT, URL, Id, Text, Token
+from authmw.parameters import JWT, URL, ClientId, Id, Text, Token
 from authmw.people.apps import ConnectedApp, Grant, live_grant
 from authmw.people.records import Subject
 from authmw.platform.connected_apps.responses import shown_to_people
 from authmw.platform.idp.agreeing import agreed, grantable, proved_at
 from authmw.platform.idp.asking import client_of, person_of
+from authmw.platform.idp.client_documents import Documents
 from authmw.platform.idp.issuing import end_family, issued, new_grant
 from authmw.platform.idp.records import DeviceRequest
 from authmw.platform.idp.responses import (
@@ -58,7 +59,6 @@ LETTERS = 8
 _FORGIVEN = timedelta(seconds=1)
 """How much sooner than the interval a device may ask: the network is not always equally slow."""
 
-ClientId = Annotated[str, Meta(min_length=1, max_length=2048)]
 Secret = Annotated[str, Meta(max_length=512)]
 ScopeList = Annotated[str, Meta(max_length=8192)]
 Opaque = Annotated[str, Meta(max_length=512)]
@@ -68,9 +68,12 @@ UserCode = Annotated[str, Meta(max_length=64)]
 class Devices(Product):
     """The steps of letting a device in."""
 
-    def __init__(self, core: Core, keys: KeyRing, show: Callable[[Subject, datetime], Any]) -> None:
+    def __init__(
+        self, core: Core, keys: KeyRing, documents: Documents, show: Callable[[Subject, datetime], Any]
+    ) -> None:
         super().__init__(core)
         self.keys = keys
+        self._documents = documents
         self._show = show
 
     @operation(
@@ -94,7 +97,7 @@ class Devices(Product):
         """
         call = current_call()
         _check(call, project_id)
-        app = await client_of(call, client_id, client_secret)
+        app = await client_of(call, client_id, client_secret, self._documents)
         await charge(call, Limit("device requests", (call.settings.project_id, call.caller.ip_address), 60, _MINUTE))
         try:
             scopes = asked_scopes(call.settings, scope.split())
@@ -180,7 +183,7 @@ class Devices(Product):
         """
         call = current_call()
         person = await person_of(call, self.keys, user_id=user_id, session_token=session_token, session_jwt=session_jwt)
-        request, app = await _waiting(call, user_code, person.subject.id)
+        request, app = await self._waiting(call, user_code, person.subject.id)
         words, can = words_of(call.settings), grantable(call, app, person, request.scopes)
         return DeviceStartResponse(
             user_code=spelled_user_code(canonical_user_code(user_code)),
@@ -206,7 +209,7 @@ class Devices(Product):
         """The person's answer, once. Scopes that the person cannot grant are left out. Refused: as `start`, and `oauth_invalid_scope_requested` if none of them is left."""
         call = current_call()
         person = await person_of(call, self.keys, user_id=user_id, session_token=session_token, session_jwt=session_jwt)
-        request, app = await _waiting(call, user_code, person.subject.id)
+        request, app = await self._waiting(call, user_code, person.subject.id)
         if not consent_granted:
             await commit(Update(attrs.evolve(request, denied=True)), subject_id=person.subject.id)
             return Done()
@@ -225,6 +228,22 @@ class Devices(Product):
         )
         await commit(Update(answered), *writes, subject_id=person.subject.id)
         return Done()
+
+    async def _waiting(self, call: Call, user_code: str, subject_id: str) -> tuple[DeviceRequest, ConnectedApp]:
+        """The undecided request of a code, and its app; tries are counted before the code is looked up."""
+        project = call.settings.project_id
+        await charge(
+            call,
+            Limit("device codes of a person", (project, subject_id), 20, DEVICE_LIFE),
+            Limit("device codes from an address", (project, call.caller.ip_address), 100, DEVICE_LIFE),
+        )
+        canonical = canonical_user_code(user_code)
+        request = await call.storage.find(DeviceRequest, "user_code", (_kept(call, canonical),))
+        app = await self._documents.app(call, request.client_id) if request is not None else None
+        decided = request is None or request.denied or bool(request.subject_id) or call.now >= request.expires_at
+        if decided or request is None or app is None or not app.stands(call.now):
+            raise Refused("user_code_not_found")
+        return request, app
 
 
 _MINUTE = timedelta(minutes=1)
@@ -245,20 +264,3 @@ def _check(call: Call, project_id: str | None) -> None:
 def _kept(call: Call, user_code: str) -> str:
     """What is stored of a user code: it is short enough to be guessed from a mere digest."""
     return call.core.roots.token("device user code", user_code)
-
-
-async def _waiting(call: Call, user_code: str, subject_id: str) -> tuple[DeviceRequest, ConnectedApp]:
-    """The undecided request of a code, and its app; tries are counted before the code is looked up."""
-    project = call.settings.project_id
-    await charge(
-        call,
-        Limit("device codes of a person", (project, subject_id), 20, DEVICE_LIFE),
-        Limit("device codes from an address", (project, call.caller.ip_address), 100, DEVICE_LIFE),
-    )
-    canonical = canonical_user_code(user_code)
-    request = await call.storage.find(DeviceRequest, "user_code", (_kept(call, canonical),))
-    app = await call.storage.get(ConnectedApp, request.client_id) if request is not None else None
-    decided = request is None or request.denied or bool(request.subject_id) or call.now >= request.expires_at
-    if decided or request is None or app is None or not app.stands(call.now):
-        raise Refused("user_code_not_found")
-    return request, app

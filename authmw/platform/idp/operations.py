@@ -10,6 +10,7 @@ from authmw.operations import Core
 from authmw.people.records import Subject
 from authmw.platform.idp import browser
 from authmw.platform.idp.authorization import OAuth
+from authmw.platform.idp.client_documents import Documents
 from authmw.platform.idp.devices import Devices
 from authmw.platform.idp.registration import Registration
 from authmw.platform.idp.tokens import Tokens
@@ -22,9 +23,10 @@ class IDP(Tokens):
 
     def __init__(self, core: Core, keys: KeyRing, show: Callable[[Subject, datetime], Any]) -> None:
         super().__init__(core, keys)
-        self.oauth = OAuth(core, keys, show)
-        self.registration = Registration(core)
-        self.devices = Devices(core, keys, show)
+        documents = Documents()
+        self.oauth = OAuth(core, keys, documents, show)
+        self.registration = Registration(core, documents)
+        self.devices = Devices(core, keys, documents, show)
 
     def rows(self) -> tuple[Row, ...]:
         """What browsers reach."""

@@ -17,10 +17,11 @@ from authmw.errors import Refused
 from authmw.ledger.commits import commit
 from authmw.limits import Limit
 from authmw.operations import Call, Core, Product, Response, current_call, operation
-from authmw.parameters import URL, Id, Text
+from authmw.parameters import URL, ClientId, Id, Text
 from authmw.people.apps import ConnectedApp
 from authmw.platform.connected_apps.rules import check_redirect_url, check_urls
 from authmw.platform.idp.asking import client_of
+from authmw.platform.idp.client_documents import Documents
 from authmw.platform.idp.records import PushedRequest
 from authmw.platform.idp.rules import asked_scopes, check_request, checked_challenge, checked_resources
 from authmw.signin.limits import charge
@@ -34,7 +35,6 @@ REQUEST_URI = "urn:ietf:params:oauth:request_uri:"
 _GRANTS = ("authorization_code", "refresh_token")
 _SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 
-ClientId = Annotated[str, Meta(min_length=1, max_length=2048)]
 Opaque = Annotated[str, Meta(max_length=1024)]
 ScopeList = Annotated[str, Meta(max_length=8192)]
 
@@ -65,8 +65,9 @@ class PushedResponse(Response, kw_only=True):
 class Registration(Product):
     """What apps do before people come."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, documents: Documents) -> None:
         super().__init__(core)
+        self._documents = documents
 
     @operation("POST", "/v1/public/{project_id}/oauth2/register", action="IDPRegister", door="oauth")
     async def register(
@@ -137,7 +138,7 @@ class Registration(Product):
         """
         call = current_call()
         _check_project(call, project_id)
-        app = await client_of(call, client_id, client_secret)
+        app = await client_of(call, client_id, client_secret, self._documents)
         _check(call, app, redirect_uri, response_type, scope, code_challenge, code_challenge_method, resource)
         values = {
             "client_id": client_id,

@@ -16,7 +16,7 @@ from authmw.crypto.jwts import InvalidToken
 from authmw.errors import Refused
 from authmw.ledger.commits import commit
 from authmw.operations import Call, Core, Product, current_call, operation
-from authmw.parameters import JWT, URL, Id, Text
+from authmw.parameters import JWT, URL, ClientId, Id, Text
 from authmw.people.apps import ConnectedApp, Grant, LiveGrant, counter_of, live_grant, next_of
 from authmw.platform.idp.asking import client_of
 from authmw.platform.idp.claims import claims_by_scope
@@ -28,7 +28,6 @@ from authmw.signin.access_tokens import ANYONE, AccessToken, live_access_token, 
 from authmw.signin.keys import KeyRing
 from authmw.storage import Insert, Update
 
-ClientId = Annotated[str, Meta(min_length=1, max_length=2048)]
 Secret = Annotated[str, Meta(max_length=512)]
 ScopeList = Annotated[str, Meta(max_length=8192)]
 Opaque = Annotated[str, Meta(max_length=512)]
