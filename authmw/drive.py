@@ -282,6 +282,13 @@ async def shielded(work: Coroutine[Any, Any, T]) -> T:
     return await asyncio.shield(task)
 
 
+async def outcome(future: concurrent.futures.Future[T], seconds: float) -> T:
+    """What comes of a future that another task or thread sets; TimeoutError after so long."""
+    if on_loop():
+        return await asyncio.wait_for(asyncio.wrap_future(future), seconds)
+    return future.result(seconds)
+
+
 async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     """Await work for at most so long; TimeoutError after. Stepped work keeps its own deadline (a port's), since nothing can interrupt it."""
     if not on_loop():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -139,6 +139,10 @@ class Call:
     """The project as it stood when the call began."""
     memory: dict[object, Any] = attrs.field(factory=dict[object, Any], repr=False)
     committed: bool = False
+    met: Mapping[tuple[str, str], bool] = attrs.field(factory=dict[tuple[str, str], bool], repr=False)
+    """The records at which the last try met others (see `ledger.lanes`)."""
+    turn_over: Callable[[], None] = attrs.field(default=lambda: None, repr=False)
+    """Lets the next of those who met have its turn."""
     remark: str = ""
     """What the event says beside how the call ended: a check that was left out, and why."""
     event_id: str = ""

@@ -15,6 +15,7 @@ from authmw import drive
 from authmw.crypto import tokens
 from authmw.errors import Conflict, Refused, StorageError
 from authmw.ledger.deriving import deliveries_of
+from authmw.ledger.lanes import places_of
 from authmw.ledger.reading import Remembering
 from authmw.ledger.records import Event
 from authmw.operations import Call, current_call
@@ -84,7 +85,13 @@ async def commit(*writes: Write, subject_id: str = "", factor: str = "", refusal
 
 
 async def _commit_once(call: Call, writes: tuple[Write, ...], event: Event) -> None:
-    await call.core.storage.commit(*writes)
+    try:
+        await call.core.storage.commit(*writes)
+    except Conflict:
+        call.met = places_of(writes)
+        raise
+    finally:
+        call.turn_over()
     call.committed, call.event = True, event
     await follow(call)
 

@@ -5,6 +5,7 @@ Law: a body is repeated only while nothing was committed, at most 8 times inside
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import attrs
@@ -15,6 +16,7 @@ from authmw.crypto import tokens
 from authmw.declarations import Operation
 from authmw.errors import AuthError, Conflict, Duplicate, Refused, StorageError
 from authmw.ledger.commits import event_of, follow
+from authmw.ledger.lanes import Lanes
 from authmw.ledger.notes import Notes
 from authmw.ledger.outbox import deliver_all
 from authmw.ledger.reading import Remembering
@@ -38,6 +40,7 @@ class Performer:
         self._notes = notes
         self._refusals = refusals
         self._commits = 0
+        self._lanes = Lanes()
 
     async def __call__(self, operation: Operation, product: Product, arguments: dict[str, Any]) -> Answer:
         """The answer, complete; every failure becomes a Refused that knows the request's id, and every end leaves one event (AUD-01)."""
@@ -122,27 +125,36 @@ class Performer:
     async def _repeat(self, call: Call, product: Product, arguments: dict[str, Any]) -> Answer:
         began = ticks()
         duplicates: set[tuple[str, str]] = set()
-        for repeat in range(1, REPEATS + 2):
+        for repeat in range(REPEATS + 1):
+            if call.met:
+                turn = await self._lanes.enter(call.met, began + PATIENCE - ticks())
+                call.turn_over = partial(self._lanes.leave, turn)
             started = ticks()
-            call.storage = Remembering(call.core.storage)
-            call.outgoing.clear()
-            call.after.clear()
             try:
-                answer: Answer = await call.operation.function(product, **arguments)
+                return await self._attempt(call, product, arguments)
             except Conflict as conflict:
                 if call.committed:
                     raise
                 if isinstance(conflict, Duplicate):
                     self._refuse_second(conflict, duplicates)
-            else:
-                return answer
+            finally:
+                call.turn_over()
             now = ticks()
             left = began + PATIENCE - now
-            if repeat > REPEATS or left <= 0:
+            if left <= 0:
                 break
-            # Random within a window that doubles, so that those who met part; the last wait ends in time for one more try.
-            await drive.pause(tokens.jitter() * min((now - started) * 2**repeat, left))
+            if repeat:
+                # It was this call's turn, so whom it met is of another process or new: random within a window that doubles, so that those who met part; the last
+                # wait ends in time for one more try.
+                await drive.pause(tokens.jitter() * min((now - started) * 2**repeat, left))
         raise Refused("server_unavailable")
+
+    async def _attempt(self, call: Call, product: Product, arguments: dict[str, Any]) -> Answer:
+        call.storage = Remembering(call.core.storage)
+        call.outgoing.clear()
+        call.after.clear()
+        answer: Answer = await call.operation.function(product, **arguments)
+        return answer
 
     def _refuse_second(self, duplicate: Duplicate, met: set[tuple[str, str]]) -> None:
         """A duplicate is read again once, so that the rule can decide; met twice on one index it is the refusal declared there."""
