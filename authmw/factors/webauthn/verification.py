@@ -16,7 +16,7 @@ import attrs
 import msgspec
 
 from authmw.crypto import ed25519, tokens
-from authmw.errors import Refused
+from authmw.errors import Misconfigured, Refused
 from authmw.factors.webauthn.answers import Assertion, Attestation, ClientData, decode, encode
 from authmw.factors.webauthn.attested import check_certificates
 from authmw.factors.webauthn.cose import ALGORITHMS, EDDSA, check_key
@@ -194,8 +194,11 @@ def _challenge(client: ClientData) -> bytes:
 
 
 def _load() -> None:
-    """Load the library; that it is not installed is no fault of an answer."""
-    import_module("webauthn.helpers")
+    """Load the library; that it is not installed is no fault of an answer. Misconfigured then."""
+    try:
+        import_module("webauthn.helpers")
+    except ImportError:
+        raise Misconfigured("Passkeys need the package webauthn: pip install 'authmw[passkeys]'") from None
 
 
 def _require(condition: object) -> None:

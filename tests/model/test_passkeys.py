@@ -1,0 +1,204 @@
+"""The state machine with real passkeys in it: added, used, replayed and removed among links, codes, step-ups and ends, by the wire's own operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import rule, run_state_machine_as_test
+
+from authmw.consumer.webauthn import operations
+from authmw.people.records import User
+from authmw.testing import Edits, VirtualAuthenticator
+from tests.model.machine import ADDRESSES, KIND_GROUP, MINUTES, PICK, Held, Person, SignInMachine
+from tests.model.sides import Side
+from tests.model.test_machine import BOUNDED
+
+METHOD = ("webauthn", "webauthn_registration")
+ORIGIN, DOMAIN = "http://localhost:8000", "localhost"
+UNABLE = "unable_to_auth_webauthn_registration"
+CHALLENGES = 25
+"""How many challenges one person asks for in a run: the limit of 30 a minute is told elsewhere."""
+
+
+@attrs.define(eq=False)
+class Passkey:
+    """A person's passkey; on each side it is another authenticator."""
+
+    name: str
+    person: Person
+    devices: dict[str, VirtualAuthenticator]
+
+
+class PasskeyMachine(SignInMachine):
+    """Links, codes and sessions as before, and passkeys by their own operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passkeys: list[Passkey] = []
+        self.asked: dict[str, int] = {}
+
+    def _asks(self, person: Person) -> bool:
+        self.asked[person.name] = self.asked.get(person.name, 0) + 1
+        return self.asked[person.name] <= CHALLENGES
+
+    def _stands(self, passkey: Passkey) -> bool:
+        newest = [one for one in self.passkeys if one.person is passkey.person][-1]
+        return newest is passkey and "webauthn" in passkey.person.parts and not passkey.person.gone
+
+    @rule(index=PICK, kind=st.sampled_from(sorted(KIND_GROUP.keys() - {"webauthn"})))
+    def enrol_a_factor(self, index: int, kind: str) -> None:
+        super().enrol_a_factor.__wrapped__(self, index, kind)  # type: ignore[attr-defined]
+
+    @rule(index=PICK)
+    def add_a_passkey(self, index: int) -> None:
+        """From the browser that is signed in: an owner, and the MFA rule (ACC-02, ACC-03, WA-08)."""
+        held = self.holding(index)
+        if held is None or "webauthn" in held.person.parts or not self._asks(held.person):
+            return
+        self._add(held)
+
+    def _add(self, held: Held) -> None:
+        person = held.person
+        expected = "user_not_found" if person.gone else "" if self.alive(held) else "session_not_found"
+        expected = expected or ("" if person.groups() else "email_verification_required") or self.sensitive(held)
+        started = self.step(
+            lambda side: side.call(
+                side.auth.webauthn.register_start(
+                    user_id=side.held[person.name], domain=DOMAIN, return_passkey_credential_options=True
+                ),
+                side.held[held.name],
+            ),
+            expected,
+        )
+        if started.answers is None:
+            return
+        passkey = Passkey(self.name("passkey"), person, {side.name: VirtualAuthenticator() for side in self.sides})
+        for side, (answer, _) in zip(self.sides, started.answers, strict=True):
+            options = answer.public_key_credential_creation_options
+            side.held[passkey.name] = passkey.devices[side.name].register(options, origin=ORIGIN)
+        outcome = self.step(
+            lambda side: side.call(
+                side.auth.webauthn.register(
+                    user_id=side.held[person.name], public_key_credential=side.held[passkey.name]
+                ),
+                side.held[held.name],
+            ),
+            "",
+        )
+        if not outcome.stood:
+            return
+        person.parts.add("webauthn")
+        self.passkeys.append(passkey)
+        for side in self.sides:
+            user = next(one for one in side.records(User) if one.id == side.held[person.name])
+            side.held[f"{passkey.name} id"] = user.parts_of("webauthn")[0].part_id
+        self.sign_in(person, (METHOD, passkey.name), None, held, outcome)
+
+    @rule(index=PICK, join=st.none() | PICK, minutes=MINUTES, verified=st.booleans(), again=st.booleans())
+    def use_a_passkey(self, index: int, join: int | None, minutes: int | None, verified: bool, again: bool) -> None:
+        """By a backend, without naming anybody: alone it opens a session only with PIN or biometric (X-14), and once (WAN-02)."""
+        passkey: Passkey | None = self.pick(self.passkeys, index)
+        if passkey is None or not self._asks(passkey.person):
+            return
+        joined = self.holding(join) if join is not None else None
+        self._use(passkey, joined, minutes, verified=verified, again=again)
+
+    def _use(
+        self, passkey: Passkey, joined: Held | None, minutes: int | None, *, verified: bool, again: bool = False
+    ) -> None:
+        started = self.step(lambda side: side.call(side.auth.webauthn.authenticate_start(domain=DOMAIN)), "")
+        if started.answers is None:
+            return
+        answers: dict[str, str] = {}
+        for side, (answer, _) in zip(self.sides, started.answers, strict=True):
+            device = passkey.devices[side.name]
+            device.verifies_users = verified
+            options = answer.public_key_credential_request_options
+            answers[side.name] = device.authenticate(options, origin=ORIGIN, edits=Edits())
+        person = passkey.person
+        joins = joined is not None and joined.person is person
+        expected = self.lives(joined) or ("" if self._stands(passkey) else UNABLE)
+        if not verified and minutes is not None and not joins:
+            expected = expected or "webauthn_user_verification_required"
+        expected = expected or self._joins(person, joined)
+
+        def used(side: Side) -> Any:
+            return side.call(
+                side.auth.webauthn.authenticate(
+                    public_key_credential=answers[side.name],
+                    session_duration_minutes=minutes,
+                    session_token=side.held[joined.name] if joined else None,
+                )
+            )
+
+        outcome = self.step(used, expected)
+        if expected or not outcome.stood:
+            return
+        self.sign_in(person, (METHOD, passkey.name), minutes, joined, outcome)
+        if again and (joined is None or joined.held):
+            self.step(used, self.lives(joined) or UNABLE)
+
+    @rule(index=PICK, which=PICK)
+    def remove_a_passkey(self, index: int, which: int) -> None:
+        """From the browser that is signed in; every other session ends (ACC-02, SES-07)."""
+        held, passkey = self.holding(index), self.pick(self.passkeys, which)
+        if held is None or passkey is None:
+            return
+        mine = passkey.person is held.person and self._stands(passkey)
+        expected = self.sensitive(held) or ("" if mine else "webauthn_registration_not_found")
+        outcome = self.step(
+            lambda side: side.call(
+                side.auth.users.delete_webauthn_registration(webauthn_registration_id=side.held[f"{passkey.name} id"]),
+                side.held[held.name],
+            ),
+            expected,
+        )
+        if expected or not outcome.stood:
+            return
+        person = held.person
+        person.parts.discard("webauthn")
+        person.epoch += 1
+        self.replaced(held)
+        held.epoch, held.accessed = person.epoch, self.now
+        held.held = self.keep(held.name, outcome, lambda _, answer: answer[1].session_token)
+
+
+def test_passkeys_behave_as_the_model_over_memory_and_sqlite() -> None:
+    """HOWTEST section 4: X-14, ACC-01 to ACC-03, WAN-02, WAN-04, SES-01, SES-07, among everything that the machine does without them."""
+    run_state_machine_as_test(PasskeyMachine, settings=BOUNDED)
+
+
+class _OverMemory(PasskeyMachine):
+    sqlite = False
+
+
+def _script(machine: PasskeyMachine) -> None:
+    """A passkey from its first day to its last."""
+    machine.begin()
+    machine.sign_in_by_a_new_link(text=ADDRESSES[0], minutes=1440)
+    machine.add_a_passkey(index=0)
+    machine.use_a_passkey(index=0, join=None, minutes=60, verified=True, again=True)
+    machine.use_a_passkey(index=0, join=None, minutes=60, verified=False, again=False)
+    machine.change_the_own_name(index=0)
+    machine.remove_a_passkey(index=0, which=0)
+    machine.use_a_passkey(index=0, join=None, minutes=60, verified=True, again=False)
+    machine.sessions_live_as_the_model_says()
+    machine.people_are_as_the_model_says()
+
+
+PLANTS: dict[str, tuple[str, Any]] = {
+    "possession alone signs in": ("check_worth", lambda **_: None),
+    "a challenge is good twice": ("Delete", lambda challenge: operations.Update(challenge)),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_the_machine_sees_what_is_planted(monkeypatch: pytest.MonkeyPatch, plant: str) -> None:
+    _script(_OverMemory())
+    attribute, broken = PLANTS[plant]
+    monkeypatch.setattr(operations, attribute, broken)
+    with pytest.raises(AssertionError):
+        _script(_OverMemory())
