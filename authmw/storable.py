@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from authmw.errors import StorageError
-from authmw.storage import MAX_INDEX_VALUES, MAX_WRITES, Insert, Record, Update, Value, Write, key_of
+from authmw.storage import MAX_ACTIONS, MAX_WRITES, Insert, Record, Update, Value, Write, key_of
 
 _LARGEST = 2**63 - 1
 _fields: dict[type, tuple[str, ...]] = {}
@@ -32,10 +32,10 @@ def check_commit(writes: Sequence[Write]) -> None:
             check_record(write.record)
 
 
-def check_changed_values(changed: int) -> None:
-    """Raises StorageError if a commit would add and remove more index values than a store may have to take at once."""
-    if changed > MAX_INDEX_VALUES:
-        message = f"A commit changes at most {MAX_INDEX_VALUES} index values."
+def check_actions(writes: Sequence[Write], changed: int) -> None:
+    """Raises StorageError if a commit is more than a store may have to take at once. `changed`: how many values of indexes that are `aside` come and go."""
+    if len(writes) + changed > MAX_ACTIONS:
+        message = f"A commit makes at most {MAX_ACTIONS} actions."
         raise StorageError(message)
 
 

@@ -24,8 +24,8 @@ IO: TypeAlias = Literal["instant", "blocking", "async"]
 
 MAX_WRITES = 20
 """The most records that one commit may name (written or checked)."""
-MAX_INDEX_VALUES = 60
-"""The most index values that one commit may add or remove."""
+MAX_ACTIONS = 100
+"""The most actions of one commit: one for each record it names, and one for each value of an index that is `aside` and gets or loses it."""
 KEY = "key"
 """The name under which a record's key can be filtered and ordered by, in every kind."""
 
@@ -43,6 +43,14 @@ class Index:
     unique: bool = False
     single: bool = False
     refusal: str | None = None
+
+    @property
+    def aside(self) -> bool:
+        """Whether its values stand beside the record, as items or rows of their own: those that are unique, or that a record may have several of.
+
+        The others are fields of the record, which a store indexes as it writes it.
+        """
+        return self.unique or not isinstance(self.values, _FieldValues)
 
     def of(self, record: Record) -> frozenset[Value]:
         """The values this index holds of a record. Raises StorageError for one without a text."""
@@ -323,7 +331,7 @@ class Storage(Protocol):
         """All of the writes or none.
 
         Uniqueness is judged on the state after all of them, so a value may move between two records. Each key is named at most once. Raises Conflict, Duplicate,
-        OutcomeUnknown, or StorageError (also for more than MAX_WRITES writes or MAX_INDEX_VALUES changed index values, and for what `authmw.storable` refuses).
+        OutcomeUnknown, or StorageError (also for more than MAX_WRITES writes or MAX_ACTIONS actions, and for what `authmw.storable` refuses).
         """
         ...
 

@@ -142,8 +142,8 @@ class Change:
         self.key = key_of(write.record)
         self.gone: dict[str, list[Value]] = {}
         self.new: dict[str, list[Value]] = {}
-        self.index_values = 0
-        """How many index values this adds and removes, those of columns included."""
+        self.values_aside = 0
+        """How many values of indexes that are `aside` this adds and removes."""
         new = None if isinstance(write, Delete) else write.record
         for index in layout.description.indexes:
             before = index.of(old) if old else frozenset[Value]()
@@ -151,7 +151,8 @@ class Change:
             if before == after:
                 continue
             gone, added = sorted(before - after), sorted(after - before)
-            self.index_values += len(gone) + len(added)
+            if index.aside:
+                self.values_aside += len(gone) + len(added)
             if index.name in layout.sides:
                 self.gone[index.name], self.new[index.name] = gone, added
 

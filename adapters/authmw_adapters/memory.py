@@ -10,13 +10,13 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TypeAlias, TypeVar
 
 import attrs
 
 from authmw.errors import Conflict, Duplicate, StorageError
-from authmw.storable import check_changed_values, check_commit
+from authmw.storable import check_actions, check_commit
 from authmw.storage import (
     IO,
     KEY,
@@ -51,6 +51,7 @@ R = TypeVar("R", bound=Record)
 _KEPT_AFTER_EXPIRY = timedelta(days=1)
 _Entry: TypeAlias = tuple[Value, str]
 _value = itemgetter(0)
+_aside = attrgetter("aside")
 
 
 class _Row:
@@ -279,11 +280,11 @@ class MemoryStorage:
             if isinstance(write, Check):
                 continue
             old = self._table(type(write.record)).rows.get(key_of(write.record))
-            for index in description(type(write.record)).indexes:
+            for index in filter(_aside, description(type(write.record)).indexes):
                 before = old.values[index.name] if old else frozenset[Value]()
                 behind = row.values[index.name] if row else frozenset[Value]()
                 changed += len(before ^ behind)
-        check_changed_values(changed)
+        check_actions(writes, changed)
 
     def _unique(self, writes: Sequence[Write], after: Sequence[_Row | None]) -> None:
         """Judge uniqueness on the state after all writes."""

@@ -247,9 +247,10 @@ class Unbounded(Sloppy):
 
     adapter = alone(_Unbounded)
     caught_by = (
-        "test_more_index_values_than_the_bound_are_refused[insert]",
-        "test_more_index_values_than_the_bound_are_refused[replace]",
-        "test_more_index_values_than_the_bound_are_refused[delete]",
+        "test_more_actions_than_the_bound_are_refused[insert]",
+        "test_more_actions_than_the_bound_are_refused[replace]",
+        "test_more_actions_than_the_bound_are_refused[delete]",
+        "test_more_actions_than_the_bound_are_refused[check]",
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from authmw.errors import Conflict, Duplicate, OutcomeUnknown, StorageError
-from authmw.storable import check_changed_values, check_commit, storable_text, storable_value
+from authmw.storable import check_actions, check_commit, storable_text, storable_value
 from authmw.storage import (
     IO,
     Check,
@@ -110,7 +110,7 @@ class SQLiteStorage:
         with self._connections.one() as connection:
             connection.execute("BEGIN IMMEDIATE")
             changes = [change for write in writes if (change := self._judged(connection, write))]
-            check_changed_values(sum(change.index_values for change in changes))
+            check_actions(writes, sum(change.values_aside for change in changes))
             changes.sort(key=lambda change: (change.table.name, change.key))
             for step in (_Change.remove_values, _Change.write_row, _Change.add_values):
                 for change in changes:

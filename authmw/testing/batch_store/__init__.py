@@ -6,8 +6,8 @@
     service.acknowledgement = lambda number: "lost" if number % 7 == 0 else "given"
 
 Such stores hold items under a partition and a sort key, and change up to 100 of them in one batch, each item by one action with a condition on that item alone. They
-read an item, or a range of one partition that was declared, and nothing else. How a record becomes items is told in `items`; a commit of 20 records and 60 changed index values is
-at most 20 records, 60 values and 20 marks of expiry: 100 actions exactly.
+read an item, or a range of one partition that was declared, and nothing else. Indexes over fields of an item they keep by themselves. How a record becomes items is told in
+`items`; a commit within `authmw.storage.MAX_ACTIONS` is a batch of as many actions.
 """
 
 from authmw.testing.batch_store.service import Acknowledgement, BatchService, Overlap

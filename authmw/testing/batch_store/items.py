@@ -3,9 +3,8 @@
 - A record is an item under its kind, sorted by its key; its value is the whole record, and a write is conditional on the value that was read.
 - Each value of a unique index is an item of its own that holds the record's key: whoever takes the value requires it absent, or held by a record that gives it up in the same
   commit. One action for each item, so a value that moves is one action.
-- Each value of a listing index is an item that is sorted by value and key.
-- A record that expires has a mark, sorted by time and key, written with it. When the time changes, a new mark is written and the old one stays until a sweep finds
-  it wrong; so a write costs one action for expiry, not two.
+- Each value of another index that a record may have several of is an item that is sorted by value and key.
+- Indexes over fields, and the time of expiry, are indexes that the store declares over the items of records: it keeps them with the record, at no action more.
 """
 
 from __future__ import annotations
@@ -82,7 +81,7 @@ class Layout(Generic[R]):
 
     @property
     def expiry(self) -> str | None:
-        """The partition of the marks, None for a kind that never expires."""
+        """The partition in which records are listed by the time they expire, None for a kind that never does."""
         return self._partition("\0expiry") if description(self.kind).expires else None
 
     def partitions(self) -> Iterable[str]:
@@ -100,12 +99,17 @@ class Layout(Generic[R]):
         """Where an index value of a record is."""
         return (self.partition(index.name), sort_of(value, "" if index.unique else key))
 
-    def mark(self, record: Record | None) -> Place | None:
-        """Where the mark of a record's expiry is."""
-        expires = expiry_of(record) if record else None
-        return (
-            (self.expiry, sort_of((moment(expires),), key_of(record))) if self.expiry and expires and record else None
+    def listed(self, record: Record) -> frozenset[Place]:
+        """Where the store lists a record by itself."""
+        key = key_of(record)
+        told = (
+            (index, value) for index in description(self.kind).indexes if not index.aside for value in index.of(record)
         )
+        places = {self.value_place(index, value, key) for index, value in told}
+        expires = expiry_of(record)
+        if self.expiry and expires:
+            places.add((self.expiry, sort_of((moment(expires),), key)))
+        return frozenset(places)
 
     def entry(self, index: str, sort: str, value: bytes) -> Cursor:
         """The index value and the record's key that an item of an index stands for."""
@@ -161,15 +165,17 @@ class Change:
                 return attrs.evolve(record, version=record.version + 1)
 
     def values(self) -> Iterable[tuple[Index, frozenset[Value], frozenset[Value]]]:
-        """For each index what goes and what comes."""
+        """For each index whose values are items of their own, what goes and what comes."""
         new = self.new
         for index in description(self.layout.kind).indexes:
+            if not index.aside:
+                continue
             before = index.of(self.old) if self.old else frozenset[Value]()
             after = index.of(new) if new else frozenset[Value]()
             yield index, before - after, after - before
 
     def changed_values(self) -> int:
-        """How many index values go and come."""
+        """How many of these values go and come."""
         return 0 if isinstance(self.write, Check) else sum(len(gone) + len(come) for _, gone, come in self.values())
 
     def record_action(self) -> Action:
@@ -179,12 +185,7 @@ class Change:
         if isinstance(self.write, Check):
             return Require(place, expected)
         new = self.new
-        return Remove(place, expected) if new is None else Put(place, encode(new), expected)
-
-    def mark_action(self) -> Action | None:
-        """The action on the mark of its expiry, if there is a new one."""
-        mark = self.layout.mark(self.new)
-        return None if mark is None or mark == self.layout.mark(self.old) else Put(mark, b"", Is.ANYTHING)
+        return Remove(place, expected) if new is None else Put(place, encode(new), expected, self.layout.listed(new))
 
 
 class Plan:
@@ -199,7 +200,6 @@ class Plan:
                 self._add(change)
         self.actions: list[Action] = [change.record_action() for change in changes]
         self.actions += map(self._value_action, self._indexes)
-        self.actions += filter(None, (change.mark_action() for change in changes))
 
     def _add(self, change: Change) -> None:
         for index, gone, come in change.values():
@@ -214,7 +214,7 @@ class Plan:
     def _value_action(self, place: Place) -> Action:
         goes, comes = self._going.get(place), self._coming.get(place)
         _, index = self._indexes[place]
-        # What a listing index holds follows from its record, whose action has the condition.
+        # A value that is not unique belongs to its record alone, whose action has the condition.
         held = goes.encode() if goes is not None and index.unique else Is.ANYTHING
         if comes is None:
             return Remove(place, held)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import zlib
 from bisect import bisect_left, insort
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
 from itertools import count
 from typing import Literal, TypeAlias
@@ -46,11 +46,12 @@ Expected: TypeAlias = bytes | Is
 
 @attrs.frozen
 class Put:
-    """Write an item, if it is as expected."""
+    """Write an item, if it is as expected. `listed`: its places in declared indexes, which the store keeps with it and changes as part of this action."""
 
     place: Place
     value: bytes
     expected: Expected
+    listed: frozenset[Place] = frozenset()
 
 
 @attrs.frozen
@@ -111,6 +112,7 @@ class BatchService:
         self._lock = threading.Lock()
         self._items: dict[str, dict[str, bytes]] = {}
         self._sorted: dict[str, list[str]] = {}
+        self._listed: dict[Place, frozenset[Place]] = {}
         self._running: dict[Place, list[_Batch]] = {}
         self._in_doubt: list[_Batch] = []
         self._cut: set[int] = set()
@@ -197,7 +199,7 @@ class BatchService:
 
     def _begin(self, batch: _Batch) -> None:
         """Hold the items of a batch whose conditions are met."""
-        self._reached(action.place[0] for action in batch.actions)
+        self._reached(_touched(batch))
         reasons: list[Reason | None] = [self._in_the_way(action) for action in batch.actions]
         if any(reasons):
             self.overlapped += "condition" not in reasons
@@ -228,7 +230,7 @@ class BatchService:
             self.overlapped += 1
             reasons: list[Reason | None] = ["overlap" for _ in batch.actions]
             raise Cancelled(reasons)
-        if any(self.shard_of(action.place[0]) in self._cut for action in batch.actions):
+        if any(self.shard_of(partition) in self._cut for partition in _touched(batch)):
             self._in_doubt.append(batch)
             raise Unacknowledged
         self._release(batch)
@@ -248,18 +250,38 @@ class BatchService:
 
     def _apply(self, batch: _Batch) -> None:
         for action in batch.actions:
-            partition, sort = action.place
-            items, keys = self._items[partition], self._sorted[partition]
+            if isinstance(action, Require):
+                continue
+            for place in (action.place, *self._listed.pop(action.place, ())):
+                self._drop(place)
             if isinstance(action, Put):
-                if sort not in items:
-                    insort(keys, sort)
-                items[sort] = action.value
-            elif isinstance(action, Remove) and items.pop(sort, None) is not None:
-                del keys[bisect_left(keys, sort)]
+                for place in (action.place, *action.listed):
+                    self._store(place, action.value)
+                if action.listed:
+                    self._listed[action.place] = action.listed
+
+    def _store(self, place: Place, value: bytes) -> None:
+        partition, sort = place
+        insort(self._sorted[partition], sort)
+        self._items[partition][sort] = value
+
+    def _drop(self, place: Place) -> None:
+        partition, sort = place
+        keys = self._sorted[partition]
+        if self._items[partition].pop(sort, None) is not None:
+            del keys[bisect_left(keys, sort)]
 
     def _reached(self, partitions: Iterable[str]) -> None:
         if self._cut and any(self.shard_of(partition) in self._cut for partition in partitions):
             raise Unreachable
+
+
+def _touched(batch: _Batch) -> Iterator[str]:
+    """The partitions that a batch changes or looks at."""
+    for action in batch.actions:
+        yield action.place[0]
+        if isinstance(action, Put):
+            yield from (place[0] for place in action.listed)
 
 
 def _only_required(others: Iterable[_Batch], action: Action) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from authmw.errors import OutcomeUnknown, StorageError
-from authmw.storable import check_changed_values, check_commit, storable_text, storable_value
+from authmw.storable import check_actions, check_commit, storable_text, storable_value
 from authmw.storage import (
     IO,
     KEY,
@@ -35,12 +35,8 @@ from authmw.testing.batch_store.items import Change, Layout, Plan, behind, first
 from authmw.testing.batch_store.service import (
     MAX_RANGE,
     MAX_READS,
-    Action,
     BatchService,
     Cancelled,
-    Is,
-    Remove,
-    Require,
     Unacknowledged,
     Unreachable,
 )
@@ -140,7 +136,7 @@ class BatchStorage:
             places = [layout.place(key_of(write.record)) for layout, write in zip(layouts, writes, strict=True)]
             held = await self._service.get(places)
         changes = [Change(*one) for one in zip(layouts, writes, held, strict=True)]
-        check_changed_values(sum(change.changed_values() for change in changes))
+        check_actions(writes, sum(change.changed_values() for change in changes))
         plan = Plan(changes)
         try:
             with _told():
@@ -149,7 +145,7 @@ class BatchStorage:
             raise plan.refusal(cancelled.reasons) from None
 
     async def sweep(self, now: datetime, limit: int) -> int:
-        """Drop what expired more than a day ago, each record in a batch of its own, and marks that no longer say what is so."""
+        """Drop what expired more than a day ago, each record in a batch of its own."""
         swept = 0
         over = moment(now - _KEPT_AFTER_EXPIRY)
         for layout in list(self._layouts.values()):
@@ -158,30 +154,27 @@ class BatchStorage:
             async for sort, _ in self._items(layout.expiry, before=over):
                 if swept == limit:
                     return swept
-                swept += await self._sweep_one(layout, layout.expiry, sort)
+                swept += await self._sweep_one(layout, from_sort(sort)[1], over)
         return swept
 
     async def close(self) -> None:
         """Nothing to let go of."""
 
-    async def _sweep_one(self, layout: Layout[Any], partition: str, sort: str) -> bool:
-        (time,), key = from_sort(sort)
+    async def _sweep_one(self, layout: Layout[Any], key: str, over: str) -> bool:
         with _told():
             data = (await self._service.get([layout.place(key)]))[0]
-        mark: Action = Remove((partition, sort), Is.ANYTHING)
-        expires = None if data is None else expiry_of(layout.read(data))
-        right = expires is not None and moment(expires) == time
-        if right:
-            plan = Plan([Change(layout, Delete(layout.read(data or b"")), data)])
-            actions = [*plan.actions, mark]
-        else:
-            actions = [Require(layout.place(key), Is.ABSENT if data is None else data), mark]
+        if data is None:
+            return False
+        record = layout.read(data)
+        expires = expiry_of(record)
+        if expires is None or moment(expires) >= over:
+            return False
         try:
             with _told():
-                await self._service.write(actions)
+                await self._service.write(Plan([Change(layout, Delete(record), data)]).actions)
         except Cancelled:
             return False
-        return right
+        return True
 
     def _layout(self, kind: type[R]) -> Layout[R]:
         layout = self._layouts.get(kind)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import attrs
 import pytest
 
 from authmw.errors import Conflict, Duplicate, StorageError
-from authmw.storage import Check, Delete, Equals, Insert, Update, Write
+from authmw.storage import Check, Delete, Equals, Insert, StartsWith, Update, Write
 from authmw.testing.contracts.base import Contract
 from authmw.testing.contracts.driven import Driven
-from authmw.testing.contracts.records import Other, Thing
+from authmw.testing.contracts.records import NOW, Other, Thing
 
-WIDEST = 29
-"""Tags of a thing with which it has 60 index values: each counts in `tag` and in `pair`, and `owner` and `made` have one each."""
+WIDEST = 49
+"""Tags of a thing which with it are 99 actions: itself, and each tag in `tag` and in `pair`. What `owner` and `made` hold are fields of it."""
 
 
 def tags(many: int, letter: str = "t") -> tuple[str, ...]:
@@ -136,26 +137,37 @@ class WritesContract(Contract):
             store.commit(Check(store.have("a")), *(Insert(Other(id=str(number))) for number in range(20)))
         assert store.count(Other) == 0
 
-    def test_a_commit_changes_sixty_index_values(self, store: Driven) -> None:
-        store.commit(Insert(Thing(id="a", tags=tags(WIDEST))))
+    def test_a_commit_makes_a_hundred_actions(self, store: Driven) -> None:
+        store.commit(Insert(Thing(id="a", tags=tags(WIDEST), nick="n")))
         held = store.have("a")
         assert len(held.tags) == WIDEST
-        # What a record keeps is not changed, however much of it there is.
-        store.commit(Update(attrs.evolve(held, count=1)), Insert(Thing(id="b", tags=tags(WIDEST, "u"))))
+        # What a record keeps is no action, however much of it there is, and neither is a field that an index stands on.
+        moved = attrs.evolve(held, count=1, made_at=NOW + timedelta(days=1))
+        store.commit(Update(moved), Insert(Thing(id="b", tags=tags(WIDEST, "u"))))
         assert store.have("a").count == 1
 
-    @pytest.mark.parametrize("change", ["insert", "replace", "delete"])
-    def test_more_index_values_than_the_bound_are_refused(self, store: Driven, change: str) -> None:
-        store.commit(Insert(Thing(id="a", tags=tags(20))))
-        store.commit(Update(attrs.evolve(store.have("a"), tags=tags(40))))
+    def test_a_commit_of_twenty_records_changes_eighty_values(self, store: Driven) -> None:
+        things = [Thing(id=f"k{number}", tags=(f"t{number}", f"u{number}"), expires_at=NOW) for number in range(20)]
+        store.commit(*map(Insert, things))
+        store.commit(
+            *(Update(attrs.evolve(store.have(thing.id), owner="bob", tags=thing.tags[:1])) for thing in things)
+        )
+        assert len(store.ids(StartsWith("pair", ("bob", "t")))) == 20
+
+    @pytest.mark.parametrize("change", ["insert", "replace", "delete", "check"])
+    def test_more_actions_than_the_bound_are_refused(self, store: Driven, change: str) -> None:
+        store.commit(Insert(Thing(id="a", tags=tags(30))), Insert(Other(id="o")), Insert(Other(id="p")))
+        store.commit(Update(attrs.evolve(store.have("a"), tags=tags(60))))
         held = store.have("a")
-        writes: dict[str, Write] = {
-            "insert": Insert(Thing(id="b", tags=tags(WIDEST + 1, "u"))),
-            "replace": Update(attrs.evolve(held, tags=(*tags(24), *tags(16, "u")))),
-            "delete": Delete(held),
+        others = [Check(other) for other in store.all(Other)]
+        writes: dict[str, list[Write]] = {
+            "insert": [Insert(Thing(id="b", tags=tags(WIDEST + 1, "u")))],
+            "replace": [Update(attrs.evolve(held, tags=(*tags(35), *tags(25, "u"))))],
+            "delete": [Delete(held)],
+            "check": [Insert(Thing(id="b", tags=tags(WIDEST, "u"))), *others],
         }
         with pytest.raises(StorageError) as met:
-            store.commit(writes[change])
+            store.commit(*writes[change])
         assert not isinstance(met.value, Conflict)
         assert store.all(Thing) == [held]
 
