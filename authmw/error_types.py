@@ -319,7 +319,7 @@ ERROR_TYPES = _table(
     ("insecure_m2m_client_secret", 400, "The client secret is too easily guessed."),
     ("m2m_client_invalid_status", 400, "The status of a client is active or inactive."),
     ("invalid_m2m_client_scope", 400, "A scope is a word of up to 128 printable ASCII characters."),
-    ("too_many_m2m_client_scopes", 400, "A client has at most 50 scopes."),
+    ("too_many_m2m_client_scopes", 400, "A client has at most 40 scopes."),
     ("m2m_client_already_rotating_secret", 400, "The client's secret is being rotated already."),
     ("m2m_client_not_rotating_secret", 400, "The client's secret is not being rotated."),
     ("m2m_search_filter_name_not_recognized", 400, "A filter name is not known."),

@@ -16,6 +16,8 @@ from authmw.storage import Index, Record, Value, by_field, record
 
 MAXIMUM_PARTS = 25
 MAXIMUM_ADDRESSES = 10
+FOUND_WORDS = 6
+"""So many words of a name are found each by itself; a name may have many more, and a commit has bounds."""
 
 
 @attrs.frozen(kw_only=True)
@@ -135,16 +137,9 @@ def _kinds(subject: Subject) -> Iterator[Value]:
 
 
 def _terms(subject: Subject) -> Iterator[Value]:
-    """What a fuzzy search finds a subject by: beginnings of addresses, domains, names and numbers, case-folded."""
-    for email in subject.emails:
-        local, _, domain = email.address.partition("@")
-        yield ("email", local.casefold())
-        yield ("email", domain.casefold())
-        yield ("email", email.address.casefold())
-    for phone in subject.phones:
-        yield ("phone", phone.number.lstrip("+"))
+    """What a fuzzy search finds a name by: its beginning, and the beginnings of its first words, case-folded. Addresses, domains and numbers are found by their own indexes."""
     names = " ".join((subject.first_name, subject.middle_name, subject.last_name)).casefold().split()
-    yield from (("name", word) for word in names)
+    yield from (("name", word) for word in names[:FOUND_WORDS])
     if len(names) > 1:
         yield ("name", " ".join(names))
 

@@ -58,12 +58,23 @@ def _fuzzy(field: str, refusal: str) -> Callable[[Any], Filter]:
     def build(value: Any) -> Filter:
         if not isinstance(value, str):
             raise Refused("user_search_expected_string")
-        text = value.lstrip("+") if field == "phone" else value.casefold()
-        if len(value) < FUZZY or not text:
+        if len(value) < FUZZY or not (value.lstrip("+") if field == "phone" else value):
             raise Refused(refusal)
-        return StartsWith("terms", (field, text))
+        return _beginning(field, value)
 
     return build
+
+
+def _beginning(field: str, text: str) -> Filter:
+    """Users with an e-mail or its domain, a number, or a word of the name that begins so."""
+    match field:
+        case "email":
+            # Canonical addresses are in lower case.
+            return Or(StartsWith("email", (text.lower(),)), StartsWith("domain", (text.lower(),)))
+        case "phone":
+            return StartsWith("phone", (f"+{text.lstrip('+')}",))
+        case _:
+            return StartsWith("terms", (field, text.casefold()))
 
 
 def _verified(kind: str) -> Callable[[Any], Filter]:

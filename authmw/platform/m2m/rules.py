@@ -10,7 +10,7 @@ from authmw.identifiers import is_own_id
 from authmw.provider import is_scope
 from authmw.storage import And, Filter, OneOf, Or
 
-MAXIMUM_SCOPES = 50
+MAXIMUM_SCOPES = 40
 """The most scopes of one client."""
 _OWN_PREFIX = "m2m-client-"
 
