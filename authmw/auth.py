@@ -155,6 +155,9 @@ class Auth(Products):
 
     async def work(self) -> int:
         """One round of background work: send what is due, tell changes to those who listen, clear up behind deletions, sweep what expired; how many of these were done."""
+        return await drive.brought(self.storage.io, self._work())
+
+    async def _work(self) -> int:
         now = self.core.clock.now()
         taken = await dispatch_due(self.core, now) + await tell_due(self.core, now) + await purge_due(self.core, now)
         await self.storage.sweep(now, 50)
@@ -166,7 +169,7 @@ class Auth(Products):
         Meant for a route or probe of the host's own: `200 if (await auth.health()).healthy else 503`.
         """
         await self.start()
-        return await health_of(self.core, self.keys, self.notes)
+        return await drive.brought(self.storage.io, health_of(self.core, self.keys, self.notes))
 
     def setup(self) -> tuple[Finding, ...]:
         """What works and should still be looked at before people depend on it."""

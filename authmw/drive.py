@@ -28,6 +28,10 @@ threads = anyio.CapacityLimiter(40)
 """Our own threads: the shared limiter deadlocks when 40 synchronous endpoints each wait for a sender that needs one of them."""
 
 
+LIVENESS = 1.0
+"""Seconds after which whoever waits for another loop looks whether it still runs."""
+
+
 def on_loop() -> bool:
     """Whether this thread runs an event loop right now."""
     return asyncio._get_running_loop() is not None
@@ -68,22 +72,32 @@ class Home:
         # Neither threads nor locks held by them survive a fork.
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._own: asyncio.AbstractEventLoop | None = None
 
     def adopt(self) -> None:
         """Make the running loop the home of asynchronous adapters."""
         self._loop = asyncio.get_running_loop()
 
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The home loop, started on first use."""
+        """The home loop: the adopted one while it runs, else our own, started on first use. A host may stop its loop without closing it."""
         with self._lock:
-            if self._loop is None or self._loop.is_closed():
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="authmw", daemon=True).start()
-            return self._loop
+            if self._loop is not None and self._loop.is_running():
+                return self._loop
+            if self._own is None:
+                self._own = asyncio.new_event_loop()
+                threading.Thread(target=self._own.run_forever, name="authmw", daemon=True).start()
+            return self._own
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run on the home loop and wait for the result from this thread."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop()).result()
+        """Run on the home loop and wait for the result from this thread. StorageError if the host stops its loop meanwhile: the work may or may not be done."""
+        loop = self.loop()
+        promised = asyncio.run_coroutine_threadsafe(work, loop)
+        while not concurrent.futures.wait((promised,), timeout=LIVENESS).done:
+            if loop is not self._own and not loop.is_running():
+                promised.cancel()
+                message = "The loop that this ran on was stopped."
+                raise StorageError(message)
+        return promised.result()
 
 
 home = Home()
@@ -93,10 +107,27 @@ async def operate(io: IO, work: Coroutine[Any, Any, T]) -> T:
     """Run core work for a host that runs a loop: inline, or in one thread for the whole of it where storage blocks."""
     if io != "blocking":
         return await work
+    begun = False
+
+    def begin() -> T:
+        nonlocal begun
+        begun = True
+        return step(work)
+
     try:
-        return await anyio.to_thread.run_sync(step, work, limiter=threads)
+        return await anyio.to_thread.run_sync(begin, limiter=threads)
     finally:
-        work.close()  # what was cancelled while it waited for a thread was never begun
+        if not begun:
+            work.close()  # it was cancelled while it waited for a thread; what has begun goes on to its end there
+
+
+async def brought(io: IO, work: Coroutine[Any, Any, T]) -> T:
+    """Await core work from anywhere. On a loop it runs in one thread for the whole of it where storage blocks, so that a view may simply await an operation; work
+    that was brought to a thread already goes on there.
+    """
+    if io == "blocking" and on_loop():
+        return await operate(io, work)
+    return await work
 
 
 def run(io: IO, work: Coroutine[Any, Any, T]) -> T:

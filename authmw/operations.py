@@ -27,6 +27,7 @@ from typing import (
 import attrs
 import msgspec
 
+from authmw import drive
 from authmw.declarations import Door, Method, Operation, Source
 from authmw.errors import Refused, StorageError
 
@@ -262,8 +263,11 @@ def operation(
             if args:
                 message = f"{function.__qualname__}() takes keyword arguments only."
                 raise TypeError(message)
+            return await drive.brought(product.core.storage.io, perform(product, kwargs))
+
+        async def perform(product: S, given: Mapping[str, Any]) -> R:
             with known(declared, product):
-                arguments = declared.check(kwargs)
+                arguments = declared.check(given)
             return cast("R", await product.core.perform(declared, product, arguments))
 
         call.__operation__ = declared  # type: ignore[attr-defined]  # read back by `declaration`

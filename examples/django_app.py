@@ -66,7 +66,12 @@ urlpatterns = [
     path("me", me),
     path("later", later),
 ]
-project.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["localhost"], SECRET_KEY="a-key-of-your-own")
+project.configure(
+    ROOT_URLCONF=__name__,
+    ALLOWED_HOSTS=["localhost"],
+    SECRET_KEY="a-key-of-your-own",
+    MIDDLEWARE=["authmw.hosts.django.RefusalMiddleware"],
+)
 django.setup()
 app = AuthMiddleware(get_asgi_application(), auth)
 wsgi_app = WSGIAuthMiddleware(get_wsgi_application(), auth)

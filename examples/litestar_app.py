@@ -8,7 +8,17 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body, QueryParameter
 from litestar.response import Redirect
 
-from authmw import Auth, AuthMiddleware, Cookies, Settings, current_session, optional_session, require_session
+from authmw import (
+    Auth,
+    AuthMiddleware,
+    Cookies,
+    Refused,
+    Settings,
+    current_session,
+    optional_session,
+    require_session,
+)
+from authmw.hosts.litestar import answer_refusal
 from authmw_adapters.inbox import Inbox
 from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
 
@@ -61,4 +71,5 @@ async def later() -> str:
     return current_session().user_id
 
 
-app = AuthMiddleware(Litestar([login, landing, authenticate, dashboard, me, later]), auth)
+handlers = [login, landing, authenticate, dashboard, me, later]
+app = AuthMiddleware(Litestar(handlers, exception_handlers={Refused: answer_refusal}), auth)

@@ -5,7 +5,8 @@ from html import escape
 from quart import Quart, redirect, request
 from quart.typing import ResponseReturnValue
 
-from authmw import Auth, AuthMiddleware, Cookies, Settings, current_session, optional_session, require_session
+from authmw import Auth, Cookies, Settings, current_session, optional_session, require_session
+from authmw.hosts.quart import install
 from authmw_adapters.inbox import Inbox
 from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
 
@@ -20,7 +21,7 @@ auth = Auth(settings, storage=SQLiteStorage("app.db"), limiter=SQLiteLimiter("ap
 LANDING = "http://localhost:8000/authenticate"
 BUTTON = '<form method="post"><input type="hidden" name="token" value="{}"><button>Sign in</button></form>'
 app = Quart(__name__)
-app.asgi_app = AuthMiddleware(app.asgi_app, auth)
+install(app, auth)
 
 
 @app.post("/login")

@@ -97,7 +97,7 @@ class World:
 
         client = Client(wsgi_app(self.auth), use_cookies=False)
         content = {"data": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
-        answer = client.open(path, method=method, headers=headers, base_url=URL, **content)
+        answer = client.open(path, method=method, headers=headers, base_url=URL, buffered=True, **content)
         return Answer(answer.status_code, _json(answer.data), list(answer.headers.items()))
 
     def backend(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:

@@ -14,10 +14,10 @@ from authmw import drive
 from authmw.auth import Auth
 from authmw.errors import Refused
 from authmw.guard.sessions import Found
-from authmw.hosts.visits import Visitor
+from authmw.hosts.visits import HostVisit, Visitor
 from authmw.http.bodies import MAXIMUM_BODY
 from authmw.http.requests import Request
-from authmw.operations import PROJECT, Caller, Visit, visit
+from authmw.operations import PROJECT, Caller, visit
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -123,13 +123,10 @@ class AuthMiddleware:
             await here.send_on({"type": "websocket.close", "code": 1008, "reason": refused.error_type})
             return
         here.replaced, here.refused = False, None
-        headers = _headers(scope)
-        path = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
-        answer = self._visitor.refusal(refused, scope["method"], path, headers)
-        await _send(answer, here.send, head=scope["method"] == "HEAD")
+        await _send(here.answer(refused), here.send, head=scope["method"] == "HEAD")
 
 
-class _Visit(Visit):
+class _Visit(HostVisit):
     """A request to the host's own application, and the `send` that the application is given."""
 
     started = False
@@ -153,6 +150,12 @@ class _Visit(Visit):
         """What the guard of access tokens is shown."""
         scope = self.scope
         return self._visitor.presented(scope.get("method", ""), scope["path"], _headers(scope))
+
+    def answer(self, refused: Refused) -> Response:
+        """The answer to a refusal on this request."""
+        scope = self.scope
+        path = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
+        return self._visitor.refusal(refused, scope["method"], path, _headers(scope))
 
     def send(self, message: MutableMapping[str, Any]) -> Awaitable[None]:
         """Pass a message of the application on, with fresh cookies in its head; of an answer that a refusal stands in for, nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from authmw.errors import Refused
-from authmw.hosts.visits import Visitor
+from authmw.hosts.visits import answer_to
 from authmw.hosts.wsgi import AuthMiddleware
 
 if TYPE_CHECKING:
@@ -17,17 +17,12 @@ if TYPE_CHECKING:
 def install(app: Flask, auth: Auth) -> None:
     """Put the middleware in front of a Flask app.
 
-    Flask turns an unknown exception into a 500 before a middleware sees it, so refusals are answered by an error handler.
+    Flask logs an exception that it does not know as an error, so refusals are answered by an error handler.
     """
     import flask
 
-    visitor = Visitor(auth)
-
     def refused(error: Refused) -> Response:
-        asked = flask.request
-        path = asked.root_path.rstrip("/") + asked.full_path.removesuffix("?")
-        headers = {name.lower(): (value,) for name, value in asked.headers.items()}
-        answer = visitor.refusal(error, asked.method, path, headers)
+        answer = answer_to(error)
         return flask.Response(bytes(answer.body), answer.status_code, list(answer.headers.items()))
 
     app.register_error_handler(Refused, refused)

@@ -16,7 +16,7 @@ from authmw.http.addresses import client_ip
 from authmw.http.answers import error_answer, redirect_answer
 from authmw.http.cookies import DuplicateCookie, sole
 from authmw.http.sessions import cookie_headers, specs
-from authmw.operations import Caller, Visit
+from authmw.operations import Caller, Visit, visit
 
 
 class Visitor:
@@ -112,6 +112,23 @@ class Visitor:
             back = "/" + path.lstrip("/\\")
             return redirect_answer(f"{way}?next={quote(back, safe='/')}")
         return error_answer(self._auth.settings, refused)
+
+
+class HostVisit(Visit):
+    """A request to the host's own application."""
+
+    def answer(self, refused: Refused) -> Response:
+        """The answer to a refusal on this request."""
+        raise NotImplementedError
+
+
+def answer_to(refused: Refused) -> Response:
+    """The answer to a refusal in a view, for the error handlers of frameworks. Raises the refusal itself where no middleware handles the request."""
+    here = visit.get()
+    if not isinstance(here, HostVisit):
+        raise refused
+    here.refused = None
+    return here.answer(refused)
 
 
 class _SignedOut:

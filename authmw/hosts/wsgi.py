@@ -13,10 +13,10 @@ from authmw import drive
 from authmw.auth import Auth
 from authmw.errors import Refused
 from authmw.guard.sessions import Found
-from authmw.hosts.visits import Visitor
+from authmw.hosts.visits import HostVisit, Visitor
 from authmw.http.bodies import MAXIMUM_BODY
 from authmw.http.requests import Request
-from authmw.operations import PROJECT, Caller, Visit, visit
+from authmw.operations import PROJECT, Caller, visit
 
 Environ: TypeAlias = dict[str, Any]
 StartResponse: TypeAlias = Callable[..., Any]
@@ -86,7 +86,7 @@ class AuthMiddleware:
             raise
 
 
-class _Visit(Visit):
+class _Visit(HostVisit):
     """A request to the host's own application, and the `start_response` that the application is given."""
 
     begun = False
@@ -128,11 +128,14 @@ class _Visit(Visit):
         self.refused = None
         # Begun but not sent, the headers may be replaced, which must be told (PEP 3333, start_response and exc_info).
         rest = (sys.exc_info(),) if self.begun else ()
+        return list(_start(self.answer(refused), self._environ, self.start, *rest))
+
+    def answer(self, refused: Refused) -> Response:
+        """The answer to a refusal on this request."""
         environ = self._environ
         query = environ.get("QUERY_STRING", "")
         path = _path(environ) + (f"?{query}" if query else "")
-        answer = self._visitor.refusal(refused, environ["REQUEST_METHOD"], path, _headers(environ))
-        return list(_start(answer, environ, self.start, *rest))
+        return self._visitor.refusal(refused, environ["REQUEST_METHOD"], path, _headers(environ))
 
 
 class _Body:

@@ -53,6 +53,22 @@ class Connections:
         finally:
             self._give_back(connection)
 
+    @contextmanager
+    def writing(self) -> Generator[sqlite3.Connection]:
+        """A connection in a transaction that may write; committing is the caller's.
+
+        SQLite lets one writer in and has the others sleep and try again. Those of this process queue instead, and each is let in as soon as the one before is done.
+        """
+        queue = _queues.setdefault(self._path.absolute(), threading.Lock())
+        if not queue.acquire(timeout=BUSY_SECONDS):
+            raise StorageError("The database cannot do this now.")
+        try:
+            with self.one() as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+        finally:
+            queue.release()
+
     def inspect(self) -> Iterator[str]:
         """What an operator should mend about the file: whoever else may read or change it."""
         mode = stat.S_IMODE(self._path.stat().st_mode) if os.name == "posix" and self._path.exists() else 0
@@ -112,10 +128,13 @@ class Connections:
         return connection
 
 
+_queues: dict[Path, threading.Lock] = {}
+"""Who writes next to a file, in this process."""
 _pools: weakref.WeakSet[Connections] = weakref.WeakSet()
 
 
 def _begin_all() -> None:
+    _queues.clear()
     for pool in _pools:
         pool._begin()
 

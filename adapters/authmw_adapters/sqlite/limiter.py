@@ -36,15 +36,13 @@ class SQLiteLimiter:
 
     async def prepare(self) -> None:
         """Make the table if it is missing."""
-        with self._connections.one() as connection:
-            self._prepare(connection)
+        self._prepare_once()
 
     async def take(self, *limits: Limit, now: datetime) -> None:
         """Charge every limit once, or none."""
         moment = nanoseconds(now)
-        with self._connections.one() as connection:
-            self._prepare(connection)
-            connection.execute("BEGIN IMMEDIATE")
+        self._prepare_once()
+        with self._connections.writing() as connection:
             # A refusal leaves the transaction open, and what is open is rolled back.
             after = take_all({limit: _count(connection, limit) for limit in limits}, moment)
             connection.executemany(_WRITE, [(one.digest, count, one.per is None) for one, count in after.items()])
@@ -55,15 +53,14 @@ class SQLiteLimiter:
 
     async def peek(self, limit: Limit, now: datetime) -> int:
         """How many could be taken now."""
+        self._prepare_once()
         with self._connections.one() as connection:
-            self._prepare(connection)
             return remaining(limit, _count(connection, limit), nanoseconds(now))
 
     async def reset(self, *limits: Limit) -> None:
         """Forget what was counted."""
-        with self._connections.one() as connection:
-            self._prepare(connection)
-            connection.execute("BEGIN IMMEDIATE")
+        self._prepare_once()
+        with self._connections.writing() as connection:
             connection.executemany(f'DELETE FROM {_TABLE} WHERE "digest" = ?', [(one.digest,) for one in limits])
             connection.execute("COMMIT")
 
@@ -71,10 +68,12 @@ class SQLiteLimiter:
         """Close the connections that are not in use."""
         self._connections.close()
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
+    def _prepare_once(self) -> None:
         if not self._prepared:
-            connection.execute(_MAKE)
-            connection.execute(_MAKE_INDEX)
+            with self._connections.writing() as connection:
+                connection.execute(_MAKE)
+                connection.execute(_MAKE_INDEX)
+                connection.execute("COMMIT")
             self._prepared = True
 
 

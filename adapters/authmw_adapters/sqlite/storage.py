@@ -55,8 +55,7 @@ class SQLiteStorage:
         """Create what is missing, add columns and fill indexes that are new. StorageError if the file was written by a newer version."""
         if sqlite3.sqlite_version_info < (3, 37):
             raise StorageError("This Python has a SQLite older than 3.37.")
-        with self._connections.one() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._connections.writing() as connection:
             migrate(connection, self._prefix, [self._table(kind) for kind in dict.fromkeys(kinds)])
             connection.execute("COMMIT")
 
@@ -107,8 +106,7 @@ class SQLiteStorage:
     async def commit(self, *writes: Write) -> None:
         """All of the writes or none."""
         check_commit(writes)
-        with self._connections.one() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._connections.writing() as connection:
             changes = [change for write in writes if (change := self._judged(connection, write))]
             check_actions(writes, sum(change.values_aside for change in changes))
             changes.sort(key=lambda change: (change.table.name, change.key))
