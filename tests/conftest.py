@@ -7,7 +7,7 @@ import os
 import hypothesis
 import pytest
 
-from tests import chromium, network, servers
+from tests import chromium, coverage_gate, network, servers
 
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
@@ -17,7 +17,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" i
 
 def pytest_configure(config: pytest.Config) -> None:
     """Add the plugins of this folder."""
-    for plugin in (network, servers, chromium):
+    for plugin in (coverage_gate, network, servers, chromium):
         config.pluginmanager.register(plugin)
 
 

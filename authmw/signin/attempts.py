@@ -91,9 +91,9 @@ def locked_refusal(call: Call, guess: Guess) -> Refused:
     return Refused("user_lock_limit_reached" if told else guess.refusal)
 
 
-async def refuse_guess(guess: Guess) -> NoReturn:  # pyright: ignore[reportReturnType]  # this commit raises
+async def refuse_guess(guess: Guess, refused: Refused | None = None) -> NoReturn:  # pyright: ignore[reportReturnType]  # this commit raises
     """Log a wrong guess as an event of its user and factor, and refuse it."""
-    await commit(subject_id=guess.subject.id, factor=guess.factor, refusal=Refused(guess.refusal))
+    await commit(subject_id=guess.subject.id, factor=guess.factor, refusal=refused or Refused(guess.refusal))
 
 
 async def compared(guess: Guess, compare: Callable[[], T]) -> T:
@@ -101,8 +101,7 @@ async def compared(guess: Guess, compare: Callable[[], T]) -> T:
     try:
         return compare()
     except Refused as refused:
-        await commit(subject_id=guess.subject.id, factor=guess.factor, refusal=refused)
-        raise
+        await refuse_guess(guess, refused)
 
 
 def forget_guesses(call: Call, guess: Guess) -> None:

@@ -198,6 +198,7 @@ UNUSABLE = {
     "a kept hash of no scheme": lambda: matches(StoredHash(text="plain text"), "plain text"),
     "a kept pbkdf2 out of bounds": lambda: matches(StoredHash(text="$pbkdf2-sha1$i=9999999999$AAAA$" + "A" * 22), "x"),
     "a kept scrypt out of bounds": lambda: passwords.memory_of("$scrypt$ln=30,r=8,p=1$AAAA$" + "A" * 43),
+    "a kept bcrypt with a salt of half bits": lambda: matches(StoredHash(text="$2b$05$" + "/" * 22 + "a" * 31), "x"),
     "a kept bcrypt with a salt that is none": lambda: matches(StoredHash(text="$2b$05$" + "." * 21 + "_" + "a" * 31), "x"),
 }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +14,10 @@ from hypothesis import strategies as st
 from authmw import Misconfigured, OAuthProvider, Settings
 from authmw.errors import Refused
 from authmw.factors.oauth.rules import (
+    OURS,
+    Profile,
+    ProviderTokens,
+    _primary,
     authorization_url,
     check_callback_issuer,
     granted,
@@ -205,3 +209,62 @@ def test_userinfo_completes_a_token_of_the_same_subject_only(
             merged(claims, userinfo)
     userinfo["sub"] = claims["sub"]
     assert merged(claims, userinfo)["email_verified"] == userinfo.get("email_verified", False)
+
+
+def test_nothing_of_what_a_provider_said_or_granted_prints() -> None:
+    """LOG-01, OAU-08."""
+    shown = repr(Profile(subject="hidden", email="hidden@example.org")) + repr(ProviderTokens(access_token="hidden"))
+    assert shown == "Profile(***)ProviderTokens(***)"
+
+
+@pytest.mark.parametrize(
+    ("lasts", "ends"),
+    [(3600, 3600), ("3600", 3600), (0, None), (-1, None), (True, None), (10**9, None), ("1e3", None), (None, None)],
+)
+def test_a_token_lasts_as_long_as_its_provider_says_in_seconds_or_text(lasts: Any, ends: int | None) -> None:
+    """RFC 6749 section 5.1, and the providers that write the number as text."""
+    body = msgspec.json.encode({"access_token": "a", "expires_in": lasts})
+    assert granted(200, body, (), NOW).expires_at == (None if ends is None else NOW + timedelta(seconds=ends))
+
+
+def test_a_provider_that_proves_nothing_is_never_believed() -> None:
+    """OAU-06: whatever it says."""
+    row = next(row for row in PROVIDERS.values() if row.proof == "never")
+    assert not is_proof(row, {"email_verified": True, "hd": "example.org"}, "ada@gmail.com", True)
+
+
+@pytest.mark.parametrize(
+    ("listed", "address", "flag"),
+    [
+        (
+            [{"primary": False, "email": "b@example.org"}, {"primary": True, "email": "a@example.org"}],
+            "a@example.org",
+            None,
+        ),
+        ({"values": [{"is_primary": True, "email": "a@example.org", "is_confirmed": True}]}, "a@example.org", True),
+        ([{"primary": "true", "email": "a@example.org"}], None, None),
+        ({"values": "a@example.org"}, None, None),
+        ([], None, None),
+        (None, None, None),
+    ],
+    ids=str,
+)
+def test_of_many_addresses_only_the_primary_one_counts(listed: Any, address: str | None, flag: Any) -> None:
+    """A148."""
+    assert _primary(listed) == (address, flag)
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_no_request_says_what_is_the_flows_to_say(name: str) -> None:
+    """A151, OAU-01."""
+    with pytest.raises(Refused):
+        authorization_url(
+            PROVIDERS["github"],
+            provider("github"),
+            redirect_uri="https://app.example/callback",
+            state="s",
+            nonce="n",
+            verifier="v" * 43,
+            scopes=(),
+            parameters={name: "x"},
+        )

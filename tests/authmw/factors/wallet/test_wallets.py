@@ -188,7 +188,13 @@ def test_a_text_holds_from_its_beginning_to_its_end() -> None:
 
 
 def test_a_text_says_everything_it_was_asked_to() -> None:
-    text = text_of(EthereumWallet(1), statement="", message_request_id="r-1", resources=("https://app.example.com/a",))
+    text = text_of(
+        EthereumWallet(1),
+        statement="",
+        not_before=NOW + timedelta(minutes=1),
+        message_request_id="r-1",
+        resources=("https://app.example.com/a",),
+    )
     assert written(checked(text)).split("\n")[2:] == [
         "",
         "",
@@ -198,6 +204,7 @@ def test_a_text_says_everything_it_was_asked_to() -> None:
         "Nonce: k3Jd9sQ0Zx81VbNm27LpTq",
         "Issued At: 2026-01-01T00:00:00Z",
         "Expiration Time: 2026-01-01T00:05:00Z",
+        "Not Before: 2026-01-01T00:01:00Z",
         "Request ID: r-1",
         "Resources:",
         "- https://app.example.com/a",
