@@ -8,11 +8,11 @@ from authmw.errors import Refused
 from authmw.factors.challenges import Challenge
 from authmw.operations import Call
 from authmw.parameters import Attributes
-from authmw.people.directory import user_by_email, user_by_phone
+from authmw.people.directory import new_user, user_by_email, user_by_phone
 from authmw.people.notices import notify_of
 from authmw.people.purging import leave_purge
 from authmw.people.records import Email, Phone, Proved, Session, Subject, User
-from authmw.people.rules import Owned, prove_email, prove_phone
+from authmw.people.rules import Owned, is_theirs, prove_email, prove_phone
 from authmw.signin.complete import Asked, Proof
 from authmw.signin.keys import KeyRing
 from authmw.signin.rules import check_may_add, check_sensitive
@@ -23,26 +23,65 @@ EPOCH = "session_epoch"
 """The detail that binds a challenge to the sessions of the person it is for: once those were ended it proves nothing."""
 
 
-async def mailbox_proof(call: Call, challenge: Challenge, factor: Proved, spent: Write, refusal: str) -> Proof:
-    """What it means that somebody holds what was mailed: the subject after it, and who loses the address. Refused if the subject or the address is gone."""
+@attrs.frozen
+class Presented:
+    """The session that a proof comes with, not looked at yet."""
+
+    keys: KeyRing
+    asked: Asked
+
+    async def is_of(self, call: Call, user: User) -> bool:
+        """Whether it is a living session of this user."""
+        asked = self.asked
+        try:
+            live = await live_session(
+                call.storage, self.keys, call.settings, call.now, token=asked.session_token, jwt=asked.session_jwt
+            )
+        except Refused:
+            return False
+        return live is not None and live.subject.id == user.id
+
+
+async def mailbox_proof(
+    call: Call, challenge: Challenge, factor: Proved, spent: Write, refusal: str, presented: Presented | None = None
+) -> Proof:
+    """What it means that somebody holds what was mailed: the subject after it, and who loses the address. Refused if the subject or the address is gone.
+
+    `presented` is the session that the proof comes with.
+    """
     user = await _asking(call, challenge, refusal)
     standing = user.email(challenge.method_id)
     _check_standing(challenge, standing, refusal)
     email = standing or Email(email_id=challenge.method_id, address=challenge.address, created_at=call.now)
+    prover = await _prover(call, challenge, user, email, presented)
     holder = await user_by_email(call.storage, email.address)
-    owned = prove_email(user, email, holder, by_own_session=challenge.session_id is not None)
-    return proof_of(call, user, holder, owned, factor, spent)
+    owned = prove_email(prover, email, holder, by_own_session=challenge.session_id is not None)
+    return proof_of(call, prover, holder, owned, factor, spent)
 
 
-async def phone_proof(call: Call, challenge: Challenge, factor: Proved, spent: Write, refusal: str) -> Proof:
+async def phone_proof(
+    call: Call, challenge: Challenge, factor: Proved, spent: Write, refusal: str, presented: Presented | None = None
+) -> Proof:
     """What it means that somebody holds what was sent to a phone; as `mailbox_proof`."""
     user = await _asking(call, challenge, refusal)
     standing = user.phone(challenge.method_id)
     _check_standing(challenge, standing, refusal)
     phone = standing or Phone(phone_id=challenge.method_id, number=challenge.address, created_at=call.now)
+    prover = await _prover(call, challenge, user, phone, presented)
     holder = await user_by_phone(call.storage, phone.number)
-    owned = prove_phone(user, phone, holder, by_own_session=challenge.session_id is not None)
-    return proof_of(call, user, holder, owned, factor, spent)
+    owned = prove_phone(prover, phone, holder, by_own_session=challenge.session_id is not None)
+    return proof_of(call, prover, holder, owned, factor, spent)
+
+
+async def _prover(
+    call: Call, challenge: Challenge, user: User, contact: Email | Phone, presented: Presented | None
+) -> User:
+    """Whom a proof is of: the user who was asked for, or somebody new if the address was only named on an account that has an owner."""
+    if is_theirs(user, contact, claimed=_EPOCH in challenge.details):
+        return user
+    if presented is not None and await presented.is_of(call, user):
+        return user
+    return new_user(call)
 
 
 async def _asking(call: Call, challenge: Challenge, refusal: str) -> User:
@@ -72,6 +111,8 @@ def proof_of(call: Call, user: User, holder: User | None, owned: Owned, factor: 
         _deny_ended(call, holder, owned.loser)
         writes.append(Delete(owned.loser) if owned.loser_is_empty else Update(owned.loser))
         leave_purge(call, owned.loser.id, epoch=None if owned.loser_is_empty else owned.loser.session_epoch)
+    if owned.reset_sessions:
+        leave_purge(call, owned.subject.id, epoch=owned.subject.session_epoch)
     return Proof(
         before=user, after=owned.subject, factor=factor, writes=tuple(writes), reset_sessions=owned.reset_sessions
     )
@@ -90,11 +131,17 @@ def is_taken(call: Call, holder: Subject | None, address: str) -> bool:
     return True
 
 
-def adding_to(challenge: Challenge, user: Subject, live: Live | None) -> Challenge:
-    """The challenge of an address that is being added: bound to the session that asks, if one does, and dead once the user's sessions were ended, even if that one went on (ACC-06)."""
+def is_claimed(user: Subject, standing: Email | Phone | None) -> bool:
+    """Whether a request that names this user, by a session or by id, claims an address for them: a new one, or one that is only named on an account with an owner."""
+    return standing is None or not is_theirs(user, standing, claimed=False)
+
+
+def claimed_by(challenge: Challenge, user: Subject, live: Live | None) -> Challenge:
+    """The challenge of an address that is claimed: bound to the session that asks, if one does, and dead once the user's sessions were ended, even if that one went on (ACC-06)."""
+    stands = user.email(challenge.method_id) is not None or user.phone(challenge.method_id) is not None
     return attrs.evolve(
         challenge,
-        adds_address=True,
+        adds_address=not stands,
         session_id=live.session.session_id if live else None,
         details={**challenge.details, EPOCH: user.session_epoch},
     )

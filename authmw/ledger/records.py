@@ -86,7 +86,9 @@ class Delivery(Record):
 @record("purges", key="purge_id", indexes=(by_field("due", "due_at"),))
 @attrs.frozen(kw_only=True)
 class Purge(Record):
-    """Work left behind a deletion: what belonged to a subject that is gone, or with an epoch only the sessions that were born under an earlier one."""
+    """Work left behind a deletion: what belonged to a subject that is gone, or with an epoch only the sessions that were born under an
+    earlier one, and the secrets of factors that the subject has no more.
+    """
 
     purge_id: str
     subject_id: str

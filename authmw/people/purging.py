@@ -16,7 +16,7 @@ from authmw.ledger.commits import settle
 from authmw.ledger.records import Purge
 from authmw.operations import Call, Core
 from authmw.people.apps import Consent, Grant
-from authmw.people.records import Credential, Session
+from authmw.people.records import Credential, Session, User
 from authmw.storage import MAX_WRITES, Between, Cursor, Delete, Equals, Filter, Order, Record, Update, moment
 
 AT_ONCE = MAX_WRITES - 1
@@ -24,7 +24,9 @@ AT_ONCE = MAX_WRITES - 1
 
 
 def leave_purge(call: Call, subject_id: str, *, epoch: int | None = None) -> None:
-    """Have remains cleared behind the commit that the running operation is about to make: with `epoch` the sessions born under an earlier one, else all of a subject."""
+    """Have remains cleared behind the commit that the running operation is about to make: with `epoch` the sessions born under an earlier one
+    and the secrets of factors that are gone, else all of a subject.
+    """
     call.outgoing.append(
         Purge(
             purge_id=tokens.new_id("purge", call.settings.environment),
@@ -46,17 +48,20 @@ async def purge_due(core: Core, now: datetime, limit: int = 50) -> int:
 
 async def _purge(core: Core, purge: Purge) -> bool:
     """Clear one subject's remains; False if another worker took over, or something changed meanwhile: it stays due."""
+    theirs = Equals("subject", (purge.subject_id,))
     kinds: tuple[tuple[type[Record], Filter], ...] = (
         (Session, Between("subject", (purge.subject_id,), (purge.subject_id, moment(purge.due_at)))),
+        (Credential, theirs),
     )
     if purge.epoch is None:
-        theirs = Equals("subject", (purge.subject_id,))
-        kinds = (*kinds, (Credential, theirs), (Challenge, theirs), (Consent, theirs), (Grant, theirs))
+        kinds = (*kinds, (Challenge, theirs), (Consent, theirs), (Grant, theirs))
     for kind, where in kinds:
         after: Cursor | None = None
         while True:
             found = await core.storage.page(kind, where, after=after, limit=AT_ONCE)
-            remains = [record for record in found.records if _remains(record, purge)]
+            # Read after the page: what stood in it had come with its part, in one commit.
+            subject = await core.storage.get(User, purge.subject_id) if kind is Credential else None
+            remains = [record for record in found.records if _remains(record, purge, subject)]
             if remains:
                 if not await settle(core.storage, Update(purge), *(Delete(record) for record in remains)):
                     return False
@@ -67,9 +72,11 @@ async def _purge(core: Core, purge: Purge) -> bool:
     return await settle(core.storage, Delete(purge))
 
 
-def _remains(record: Any, purge: Purge) -> bool:
+def _remains(record: Any, purge: Purge, subject: User | None) -> bool:
     """Whether a record is dead: a living session of a subject that stays was born under the epoch that holds, and whoever came back has new things."""
     if isinstance(record, Session):
         return purge.epoch is None or record.subject_epoch < purge.epoch
+    if subject is not None and subject.part(record.part_id) is not None:
+        return False
     made: datetime = record.created_at if isinstance(record, Challenge | Consent | Grant) else record.changed_at
     return made <= purge.due_at

@@ -107,6 +107,16 @@ class Owned:
     reset_sessions: bool = False
 
 
+def is_theirs(subject: Subject, contact: Email | Phone, *, claimed: bool) -> bool:
+    """Whether who proves this address is this subject.
+
+    An address that stands unproved on an account with an owner was only named there, perhaps by a stranger who waits for its true owner: who proves it is somebody else and takes
+    it away, unless the proof is `claimed` for the subject, by its own session or by the host (USENIX Security 2022, account pre-hijacking).
+    """
+    standing = _standing(subject, contact)
+    return standing is None or standing.verified or claimed or not has_owner(subject)
+
+
 def prove_email(subject: Subject, email: Email, holder: Subject | None, *, by_own_session: bool) -> Owned:
     """What follows when `subject` proves `email`, which may be new to it and may stand unverified on `holder`.
 

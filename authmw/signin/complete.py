@@ -16,7 +16,7 @@ from authmw.ledger.commits import commit
 from authmw.operations import Call, current_call
 from authmw.people.records import Proved, Session, Subject
 from authmw.signin.keys import KeyRing
-from authmw.signin.rules import end_of, is_impersonated, merged_claims, roles_of, satisfies_mfa, with_factor
+from authmw.signin.rules import end_of, is_impersonated, merged_claims, roles_of, satisfies_mfa, still_held, with_factor
 from authmw.signin.sessions import Live, derive_token, live_session, sign_jwt, with_new_secret
 from authmw.storage import Insert, Update, Write
 
@@ -60,7 +60,7 @@ async def complete(proof: Proof, asked: Asked, keys: KeyRing) -> SignedIn:
     call = current_call()
     joined = await _joined(call, proof, asked, keys)
     subject = proof.after
-    changed: list[Write] = [Update(subject)] if subject != proof.before else []
+    changed = _written(proof)
     session = _session_for(call, joined, proof, asked)
     if session is None:
         await commit(*proof.writes, *changed, subject_id=subject.id, factor=_name(proof.factor))
@@ -83,6 +83,13 @@ async def complete(proof: Proof, asked: Asked, keys: KeyRing) -> SignedIn:
         session_jwt=jwt,
         reset_sessions=proof.reset_sessions,
     )
+
+
+def _written(proof: Proof) -> tuple[Write, ...]:
+    """What stores the subject: one that was made for this proof is inserted."""
+    if proof.after == proof.before:
+        return ()
+    return (Insert(proof.after),) if proof.before.version == 0 else (Update(proof.after),)
 
 
 def _forget_later(call: Call, before: Session) -> None:
@@ -124,7 +131,7 @@ def _session_for(call: Call, joined: Live | None, proof: Proof, asked: Asked) ->
         expires = end_of(now, minutes, session.started_at, rules) if minutes is not None else session.expires_at
         stepped = attrs.evolve(
             session,
-            factors=with_factor(session.factors, proof.factor),
+            factors=with_factor(still_held(session.factors, proof.after), proof.factor),
             expires_at=expires,
             last_accessed_at=now,
             subject_epoch=proof.after.session_epoch,

@@ -14,6 +14,7 @@ from authmw.people.purging import leave_purge
 from authmw.people.records import Session, Subject
 from authmw.signin.complete import SignedIn
 from authmw.signin.keys import KeyRing
+from authmw.signin.rules import still_held
 from authmw.signin.sessions import Live, derive_token, issue_jwt, with_new_secret
 from authmw.storage import Update, Write
 
@@ -53,11 +54,18 @@ class Kept:
 def end_others(call: Call, live: Live, subject: Subject) -> Kept:
     """End every session of the live one's subject but this one, which moves to the new epoch and gets a new secret (SES-01, SES-07).
 
+    A factor that `subject` has no more counts in it no longer.
+
     `subject` is the subject as it is to be written, changed or not. After the commit hand out the fresh tokens: `await keep_signed_in(...)`. Where the vendor's client keeps the
     tokens itself it reads none from such an answer, so there the secret stays.
     """
     ended = end_all(call, subject)
-    moved = attrs.evolve(live.session, subject_epoch=ended.session_epoch, last_accessed_at=call.now)
+    moved = attrs.evolve(
+        live.session,
+        factors=still_held(live.session.factors, ended),
+        subject_epoch=ended.session_epoch,
+        last_accessed_at=call.now,
+    )
     if not call.settings.cookies.vendor:
         moved = with_new_secret(call.core.roots, moved, call.now)
     return Kept(ended, moved)

@@ -162,6 +162,32 @@ def with_factor(factors: tuple[Proved, ...], proved: Proved) -> tuple[Proved, ..
     return renewed if any(factor.same_factor(proved) for factor in factors) else (*factors, proved)
 
 
+_NAMES_ITS_PART = (
+    "id",
+    "email_id",
+    "phone_id",
+    "totp_id",
+    "totp_recovery_code_id",
+    "crypto_wallet_id",
+    "webauthn_registration_id",
+    "biometric_registration_id",
+)
+"""What the details of factors call the part of the subject that was proved; the first that is there."""
+
+
+def still_held(factors: Iterable[Proved], subject: Subject) -> tuple[Proved, ...]:
+    """A session's factors without those that their subject has no more: what was removed proves nothing for whoever goes on (ACC-01, ACC-02, SES-07)."""
+    return tuple(factor for factor in factors if _is_held(factor, subject))
+
+
+def _is_held(factor: Proved, subject: Subject) -> bool:
+    said = next((one for one in factor.details.values() if isinstance(one, dict)), dict[str, Any]())
+    part_id = next((said[name] for name in _NAMES_ITS_PART if said.get(name)), None)
+    if part_id is None:
+        return factor.type != "password" or bool(subject.parts_of("password"))
+    return any(find(part_id) is not None for find in (subject.email, subject.phone, subject.part))
+
+
 def end_of(now: datetime, minutes: int, started_at: datetime, rules: SessionRules) -> datetime:
     """When a session of this duration ends. Refused over the project's maximum; never beyond the absolute limit."""
     if minutes > rules.maximum_minutes:

@@ -51,7 +51,9 @@ def test_a_removed_address_ends_every_other_session_and_keeps_the_own_one_under_
     kept = proved(world, fresh["session_token"])
     assert kept.json["session"]["session_id"] == own["session"]["session_id"]
     assert kept.json["session"]["expires_at"] == own["session"]["expires_at"]
-    assert kept.json["session"]["authentication_factors"] == own["session"]["authentication_factors"]
+    first, second = own["session"]["authentication_factors"]
+    assert first["email_factor"]["email_id"] == own["user"]["emails"][0]["email_id"]
+    assert kept.json["session"]["authentication_factors"] == [second]
     assert world.visit("/who", f"{JWT}={fresh['session_jwt']}").status == 200
     assert world.visit("/who", f"{JWT}={own['session_jwt']}").status == 401
     assert world.visit("/who", f"{JWT}={other['session_jwt']}").status == 401

@@ -14,7 +14,7 @@ from authmw.drive import step
 from authmw.errors import AuthError
 from authmw.ledger.commits import commit
 from authmw.operations import Product, Response, current_call, operation
-from authmw.people.records import Organization, Part, Proved, Session, User
+from authmw.people.records import Email, Organization, Part, Proved, Session, User
 from authmw.people.rules import with_part
 from authmw.signin.complete import Asked, Proof, complete
 from authmw.storage import And, Insert, Order, Storage, Update, Write
@@ -245,6 +245,47 @@ def test_an_address_that_two_prove_at_once_has_one_owner(stage: Stage) -> None:
             held = stage.user(one.user_id)
             assert held is not None
             assert (held.email_at(contested) is not None) == (one.user_id in winners), seed
+
+
+def named(stage: Stage, address: str, on: str) -> None:
+    """An address that only stands on somebody's account, as an import may leave it."""
+    user = stage.user(on)
+    assert user is not None
+    email = Email(email_id=f"email of {address}", address=address, created_at=stage.clock.now())
+    step(stage.storage.commit(Update(attrs.evolve(user, emails=(*user.emails, email)))))
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["the own session", "somebody else"])
+def test_an_address_that_is_only_named_goes_to_one_of_who_prove_it_at_once(stage: Stage, own: bool) -> None:
+    """Proof wins: a stranger takes it and becomes a user of their own, or the account's own session verifies it; never both, and nobody is merged."""
+    for seed in stage.orders():
+        address = f"named{seed}@example.org"
+        owner = stage.sign_in(f"ada{seed}@example.org")
+        named(stage, address, on=owner.user_id)
+        first = stage.link(address)
+        second = stage.link(address, session_token=owner.session_token) if own else stage.link(address)
+        proofs = interleave(
+            [
+                stage.auth.magic_links.authenticate(token=first, session_duration_minutes=60),
+                stage.auth.magic_links.authenticate(token=second, session_duration_minutes=60),
+            ],
+            seed,
+        )
+        won = [proof for proof in proofs if not refused(proof)]
+        assert len(won) == 1, seed
+        winner = won[0]
+        assert isinstance(winner, AuthenticateResponse)
+        holder = step(stage.storage.find(User, "email", (address,)))
+        before = stage.user(owner.user_id)
+        assert holder is not None
+        assert before is not None
+        assert holder.id == winner.user_id, seed
+        taken = holder.id != owner.user_id
+        assert taken or own, seed
+        assert [email.verified for email in holder.emails] == [True] * (1 if taken else 2), seed
+        assert stage.lives(winner.session_token), seed
+        assert stage.lives(owner.session_token) is not taken, seed
+        assert (before.email_at(address) is None) is taken, seed
 
 
 def two_administrators(stage: Stage, seed: int) -> list[str]:

@@ -20,7 +20,16 @@ from authmw.consumer.magic_links.rules import (
     token_type_of,
 )
 from authmw.consumer.messages import Letter, mail_link, mail_nobody
-from authmw.consumer.proofs import adding_to, asked_of, check_may_add_factor, is_taken, mailbox_proof, signed_in_caller
+from authmw.consumer.proofs import (
+    Presented,
+    asked_of,
+    check_may_add_factor,
+    claimed_by,
+    is_claimed,
+    is_taken,
+    mailbox_proof,
+    signed_in_caller,
+)
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge, check_live, checked_pkce_challenge
@@ -151,10 +160,10 @@ class EmailMagicLinks(Product):
         user = adder or holder
         assert user is not None  # one of the two stands
         standing = user.email_at(address)
-        adding = standing is None
-        if adding:
-            if live:
-                check_may_add_factor(call, live)
+        claimed = adder is not None and is_claimed(adder, standing)
+        if claimed and live:
+            check_may_add_factor(call, live)
+        if standing is None:
             if is_taken(call, holder, address):
                 mail_nobody(call)
                 await commit(subject_id=user.id, factor="magic_link:email")
@@ -162,8 +171,8 @@ class EmailMagicLinks(Product):
             login = attrs.evolve(login, life=min(login.life, ADDING))
         standing = standing or new_email(call, address)
         challenge, token = new_link(call, user, standing, login, pkce=pkce, attributes=attributes)
-        if adding:
-            challenge = adding_to(challenge, user, live)
+        if claimed:
+            challenge = claimed_by(challenge, user, live)
         mail_link(call, Letter(address=address, template=template, locale=locale, life=login.life), token)
         await commit(Insert(challenge), subject_id=user.id, factor="magic_link:email")
         return SendResponse(user_id=user.id, email_id=standing.email_id)
@@ -292,7 +301,8 @@ class MagicLinks(Product):
         if not call.settings.live and call.settings.sandbox and token in _SANDBOX_TOKENS:
             proof = await self._sandbox(call, token)
         else:
-            proof = await self._proof(call, token, attributes, options, code_verifier)
+            presented = Presented(self.keys, asked)
+            proof = await self._proof(call, token, attributes, options, code_verifier, presented)
         signed_in = await complete(proof, asked, self.keys)
         method = proof.factor.details.get("email_factor", {}).get("email_id") or signed_in.subject.id
         return authenticate_response(signed_in, method, call.now)
@@ -305,7 +315,13 @@ class MagicLinks(Product):
         return with_token(challenge.redirect_url, token_type_of(challenge), token)
 
     async def _proof(
-        self, call: Call, token: str, attributes: Attributes | None, options: MatchOptions | None, verifier: str | None
+        self,
+        call: Call,
+        token: str,
+        attributes: Attributes | None,
+        options: MatchOptions | None,
+        verifier: str | None,
+        presented: Presented,
     ) -> Proof:
         challenge = check_purpose(await call.storage.find(Challenge, "digest", (tokens.digest(token),)))
         check_live(challenge, call.now, "unable_to_auth_magic_link")
@@ -313,7 +329,7 @@ class MagicLinks(Product):
         factor = factor_of(challenge, call.now)
         spent = Update(attrs.evolve(challenge, spent_at=call.now))
         if challenge.purpose != "embedded":
-            return await mailbox_proof(call, challenge, factor, spent, "unable_to_auth_magic_link")
+            return await mailbox_proof(call, challenge, factor, spent, "unable_to_auth_magic_link", presented)
         user = await call.storage.get(User, challenge.subject_id)
         if user is None:
             raise Refused("unable_to_auth_magic_link")

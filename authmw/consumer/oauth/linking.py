@@ -13,14 +13,14 @@ from authmw.consumer.proofs import proof_of
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge
-from authmw.factors.oauth.rules import identity_of
+from authmw.factors.oauth.rules import Profile, identity_of
 from authmw.oauth_providers import OAuthProvider
 from authmw.operations import Call
 from authmw.people.credentials import new_credential, with_secret
 from authmw.people.directory import new_email, new_user, user_by_email, user_by_identity
 from authmw.people.notices import notify_of
 from authmw.people.records import Credential, Part, Proved, Subject, User
-from authmw.people.rules import Owned, check_unlocked, prove_email, with_part
+from authmw.people.rules import Owned, check_unlocked, is_theirs, prove_email, with_part
 from authmw.signin.complete import Proof
 from authmw.storage import Insert, Update, Write
 
@@ -34,7 +34,16 @@ async def is_known(call: Call, result: Result) -> bool:
     provider, profile = configured(call, result.provider), result.profile
     if await user_by_identity(call.storage, KIND, *identity_of(provider, profile)) is not None:
         return True
-    return profile.proved and await user_by_email(call.storage, profile.email) is not None
+    return await _user_at(call, profile) is not None
+
+
+async def _user_at(call: Call, profile: Profile) -> User | None:
+    """Who has the address that a provider proves: not somebody on whose account it was only named."""
+    holder = await user_by_email(call.storage, profile.email) if profile.proved else None
+    standing = holder.email_at(profile.email) if holder is not None else None
+    return (
+        holder if holder is not None and standing is not None and is_theirs(holder, standing, claimed=False) else None
+    )
 
 
 async def check_attachable(call: Call, result: Result) -> None:
@@ -54,9 +63,9 @@ async def proof_by(call: Call, result: Result, waiting: Write) -> tuple[Proof, P
     owner = await user_by_identity(call.storage, KIND, *identity_of(provider, result.profile))
     if owner is not None:
         return await _known(call, provider, result, owner, waiting)
-    holder = await user_by_email(call.storage, result.profile.email) if result.profile.proved else None
-    if holder is not None:
-        return await _adding(call, provider, result, holder, waiting)
+    known = await _user_at(call, result.profile)
+    if known is not None:
+        return await _adding(call, provider, result, known, waiting)
     return await _new(call, provider, result, waiting)
 
 
@@ -114,15 +123,19 @@ def _is_another_owner(user: User, holder: User | None, address: str) -> bool:
 
 
 async def _new(call: Call, provider: OAuthProvider, result: Result, waiting: Write) -> tuple[Proof, Part]:
-    """Somebody new. An address that is no proof is left out: else it would stand in its owner's way, and be theirs to lose."""
+    """Somebody new, who takes the address from an account that only named it. One that is no proof is left out: else it would stand in its owner's way, and be theirs to lose."""
     profile = result.profile
-    emails = (new_email(call, profile.email, verified=True),) if profile.proved else ()
     part = _part(call, provider, result)
-    made = with_part(
-        attrs.evolve(new_user(call, *emails), first_name=profile.first_name, last_name=profile.last_name), part
-    )
-    writes: tuple[Write, ...] = (waiting, Insert(made), await _kept(call, made, part, result))
-    return Proof(before=made, after=made, factor=_proved(call, provider, part, made, result), writes=writes), part
+    made = attrs.evolve(new_user(call), first_name=profile.first_name, last_name=profile.last_name)
+    kept = await _kept(call, made, part, result)
+    if not profile.proved:
+        after = with_part(made, part)
+        factor = _proved(call, provider, part, after, result)
+        return Proof(before=made, after=after, factor=factor, writes=(waiting, kept)), part
+    holder = await user_by_email(call.storage, profile.email)
+    owned = _with(prove_email(made, new_email(call, profile.email), holder, by_own_session=False), part)
+    proof = proof_of(call, made, holder, owned, _proved(call, provider, part, owned.subject, result), waiting)
+    return attrs.evolve(proof, writes=(*proof.writes, kept)), part
 
 
 def _part(call: Call, provider: OAuthProvider, result: Result) -> Part:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import attrs
 
-from authmw.consumer.proofs import adding_to
+from authmw.consumer.proofs import claimed_by
 from authmw.crypto import tokens
 from authmw.factors.challenges import Challenge
 from authmw.operations import Call
@@ -89,7 +89,7 @@ async def new_code(
     sent: Sent,
     attributes: Attributes | None,
     *,
-    adding: bool = False,
+    claimed: bool = False,
     live: Live | None = None,
 ) -> tuple[str, Write]:
     """A code for this method, and the write that stores it in the place of the one before."""
@@ -108,7 +108,7 @@ async def new_code(
         ip_address=given.ip_address,
         user_agent=given.user_agent,
     )
-    if adding:
-        challenge = adding_to(challenge, user, live)
+    if claimed:
+        challenge = claimed_by(challenge, user, live)
     standing = await call.storage.get(Challenge, challenge.challenge_id)
     return code, Update(attrs.evolve(challenge, version=standing.version)) if standing else Insert(challenge)

@@ -11,8 +11,10 @@ from authmw.consumer.otps import browser
 from authmw.consumer.otps.codes import Sent, code_key, code_mac, decoy, guess_at, new_code, proved_by
 from authmw.consumer.otps.phones import SMSPasscodes, WhatsAppPasscodes
 from authmw.consumer.proofs import (
+    Presented,
     asked_of,
     check_may_add_factor,
+    is_claimed,
     is_taken,
     mailbox_proof,
     phone_proof,
@@ -116,10 +118,10 @@ class EmailPasscodes(Product):
         if user is None:
             return await self._nobody(call, address)
         standing = user.email_at(address)
-        adding = standing is None
-        if adding:
-            if live:
-                check_may_add_factor(call, live)
+        claimed = bool(live or user_id) and is_claimed(user, standing)
+        if claimed and live:
+            check_may_add_factor(call, live)
+        if standing is None:
             if is_taken(call, holder, address):
                 mail_nobody(call)
                 await commit(subject_id=user.id, factor=_FACTOR)
@@ -131,7 +133,7 @@ class EmailPasscodes(Product):
             user,
             Sent(purpose=_PURPOSE, method_id=standing.email_id, address=address, life=life),
             attributes,
-            adding=adding,
+            claimed=claimed,
             live=live,
         )
         mail_code(call, Letter(address=address, template=template, locale=locale, life=life), code)
@@ -201,8 +203,6 @@ class OTPs(Product):
             await refuse_guess(guess)
         factor = proved_by(challenge, call.now)
         prove = phone_proof if factor.category == "phone" else mailbox_proof
-        proof = await prove(call, challenge, factor, Delete(challenge), "unable_to_auth_otp_code")
-        forget_guesses(call, guess)
         asked = asked_of(
             call,
             session_token=session_token,
@@ -211,5 +211,8 @@ class OTPs(Product):
             custom_claims=session_custom_claims,
             attributes=attributes,
         )
+        presented = Presented(self.keys, asked)
+        proof = await prove(call, challenge, factor, Delete(challenge), "unable_to_auth_otp_code", presented)
+        forget_guesses(call, guess)
         signed_in = await complete(proof, asked, self.keys)
         return authenticate_response(signed_in, challenge.method_id, call.now)

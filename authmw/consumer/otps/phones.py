@@ -13,7 +13,7 @@ import attrs
 
 from authmw.consumer.otps.codes import Sent, decoy, new_code
 from authmw.consumer.otps.responses import PhoneLoginOrCreateResponse, PhoneSendResponse
-from authmw.consumer.proofs import check_may_add_factor, signed_in_caller
+from authmw.consumer.proofs import check_may_add_factor, is_claimed, signed_in_caller
 from authmw.errors import Refused
 from authmw.identifiers import SANDBOX_PHONE
 from authmw.ledger.commits import commit
@@ -106,16 +106,17 @@ class PhonePasscodes(Product):
         if user is None:
             return await self._nobody(call, number)
         standing = user.phone_at(number)
+        claimed = bool(live or user_id) and is_claimed(user, standing)
+        if claimed and live:
+            check_may_add_factor(call, live)
         if standing is None:
-            if live:
-                check_may_add_factor(call, live)
             if _is_taken(call, holder, number):
                 enclose(call, self.channel, Payload(to=()))
                 await commit(subject_id=user.id, factor=self._factor)
                 return PhoneSendResponse(user_id=user.id, phone_id=new_phone(call, number).phone_id)
         phone = standing or new_phone(call, number)
         sent = Sent(purpose=f"{self.channel}_otp", method_id=phone.phone_id, address=number, life=asking.life)
-        code, write = await new_code(call, user, sent, asking.attributes, adding=standing is None, live=live)
+        code, write = await new_code(call, user, sent, asking.attributes, claimed=claimed, live=live)
         self._text(call, asking, number, code)
         await commit(write, subject_id=user.id, factor=self._factor)
         return PhoneSendResponse(user_id=user.id, phone_id=phone.phone_id)

@@ -18,6 +18,7 @@ from authmw.people.rules import (
     METADATA_KEYS,
     check_unlocked,
     has_owner,
+    is_theirs,
     live_locks,
     merged_metadata,
     prove_email,
@@ -110,6 +111,29 @@ def test_metadata_may_have_exactly_four_kibibytes(over: int, allowed: bool) -> N
 )
 def test_only_a_verified_address_or_a_provider_makes_an_owner(subject: User, owned: bool) -> None:
     assert has_owner(subject) is owned
+
+
+@given(
+    stands=st.booleans(),
+    verified=st.booleans(),
+    claimed=st.booleans(),
+    owner=st.sampled_from(["nobody", "email", "phone", "oauth", "crypto_wallet", "password", "unverified oauth"]),
+)
+def test_an_address_that_is_only_named_on_somebodys_account_is_not_theirs(
+    stands: bool, verified: bool, claimed: bool, owner: str
+) -> None:
+    """Proof wins: only an account without an owner, or one whose owner asked for the proof, is that of who proves an address that stands there unproved."""
+    emails = (email(verified=verified),) if stands else ()
+    more: dict[str, Any] = {}
+    if owner == "email":
+        emails = (*emails, email("owner@example.org", verified=True))
+    elif owner == "phone":
+        more["phones"] = (phone(verified=True),)
+    elif owner != "nobody":
+        more["parts"] = (part(owner.split()[-1], verified=not owner.startswith("unverified")),)
+    somebody = owner in {"email", "phone", "oauth", "crypto_wallet"}
+    only_named = stands and not verified and somebody
+    assert is_theirs(user(*emails, **more), email(), claimed=claimed) is (claimed or not only_named)
 
 
 def test_proof_verifies_the_address_and_activates_a_pending_user() -> None:

@@ -26,6 +26,7 @@ from authmw.signin.rules import (
     merged_claims,
     needs_touch,
     satisfies_mfa,
+    still_held,
     with_factor,
 )
 
@@ -253,3 +254,46 @@ def test_claims_may_have_exactly_their_limit(over: int, allowed: bool) -> None:
     with pytest.raises(Refused) as refused:
         merged_claims({}, claims)
     assert refused.value.error_type == "custom_claims_too_large"
+
+
+NAMED = {
+    "e": ("magic_link", "email", {"email_factor": {"email_id": "e", "email_address": "a@example.org"}}),
+    "p": ("otp", "sms", {"phone_number_factor": {"phone_id": "p", "phone_number": "+14155552671"}}),
+    "totp-1": ("totp", "authenticator_app", {"authenticator_app_factor": {"totp_id": "totp-1"}}),
+    "oauth-1": ("oauth", "oauth_google", {"google_oauth_factor": {"id": "oauth-1", "email_id": "e"}}),
+    "crypto_wallet-1": ("crypto", "crypto_wallet", {"crypto_wallet_factor": {"crypto_wallet_id": "crypto_wallet-1"}}),
+    "webauthn-1": ("webauthn", "webauthn_registration", {"f": {"webauthn_registration_id": "webauthn-1"}}),
+    "biometric-1": ("signature_challenge", "biometric", {"f": {"biometric_registration_id": "biometric-1"}}),
+    "password-1": ("password", "knowledge", {}),
+}
+"""A factor of each kind of part, as sessions hold it."""
+OF_NO_PART = (
+    ("magic_link", "embedded", {"embeddable_magic_link_factor": {"embedded_id": "magic-link-1"}}),
+    ("impersonated", "impersonation", {"impersonated_factor": {"impersonator_id": "staff-7"}}),
+    ("trusted_auth_token", "trusted_token_exchange", {"trusted_auth_token_factor": {"token_id": "t"}}),
+)
+
+
+def named(kind: str, method: str, details: dict[str, Any]) -> Proved:
+    return Proved(
+        type=kind, delivery_method=method, last_authenticated_at=NOW, created_at=NOW, updated_at=NOW, details=details
+    )
+
+
+@given(st.sets(st.sampled_from(sorted(NAMED))), st.sets(st.sampled_from(sorted(NAMED))))
+def test_a_factor_counts_for_as_long_as_its_subject_has_it(proofs: set[str], held: set[str]) -> None:
+    """ACC-01, SES-07; what names no part of the subject is not taken away with one."""
+    subject = user(
+        *(part(one.removesuffix("-1")) for one in sorted(held - {"e", "p"})),
+        email=True if "e" in held else None,
+        phone=True if "p" in held else None,
+    )
+    always = [named(*one) for one in OF_NO_PART]
+    factors = [*always, *(named(*NAMED[one]) for one in sorted(proofs))]
+    assert still_held(factors, subject) == (*always, *(named(*NAMED[one]) for one in sorted(proofs & held)))
+
+
+def test_a_recovery_code_is_of_the_app_that_it_stands_in_for() -> None:
+    factor = named("recovery_codes", "recovery_code", {"recovery_code_factor": {"totp_recovery_code_id": "totp-1"}})
+    assert still_held([factor], user(part("totp"))) == (factor,)
+    assert still_held([factor], user()) == ()
