@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import attrs
 import msgspec
@@ -181,7 +181,7 @@ def still_held(factors: Iterable[Proved], subject: Subject) -> tuple[Proved, ...
 
 
 def _is_held(factor: Proved, subject: Subject) -> bool:
-    said = next((one for one in factor.details.values() if isinstance(one, dict)), dict[str, Any]())
+    said = cast("dict[str, str]", next((one for one in factor.details.values() if isinstance(one, dict)), {}))
     part_id = next((said[name] for name in _NAMES_ITS_PART if said.get(name)), None)
     if part_id is None:
         return factor.type != "password" or bool(subject.parts_of("password"))
