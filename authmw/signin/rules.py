@@ -181,7 +181,8 @@ def still_held(factors: Iterable[Proved], subject: Subject) -> tuple[Proved, ...
 
 
 def _is_held(factor: Proved, subject: Subject) -> bool:
-    said = cast("dict[str, str]", next((one for one in factor.details.values() if isinstance(one, dict)), {}))
+    shown = (cast("dict[str, Any]", one) for one in factor.details.values() if isinstance(one, dict))
+    said = next(shown, dict[str, Any]())
     part_id = next((said[name] for name in _NAMES_ITS_PART if said.get(name)), None)
     if part_id is None:
         return factor.type != "password" or bool(subject.parts_of("password"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,12 +17,14 @@ class Gate:
     def __init__(self) -> None:
         self.open = threading.Event()
         self.lock = threading.Lock()
+        self.entered = threading.Event()
         self.at_it = self.most = 0
 
     def work(self, value: int) -> int:
         with self.lock:
             self.at_it += 1
             self.most = max(self.most, self.at_it)
+        self.entered.set()
         assert self.open.wait(30)
         with self.lock:
             self.at_it -= 1
@@ -63,8 +64,7 @@ def test_large_memory_fills_the_room_as_many_small_ones_do() -> None:
     heavy, gate = Heavy(cores=2, waiting=2), Gate()
     with ThreadPoolExecutor(1) as pool:
         large = pool.submit(lambda: step(heavy.run(gate.work, 1, memory_kib=3 * Heavy.UNIT)))
-        while gate.at_it == 0:
-            time.sleep(0)
+        assert gate.entered.wait(30)
         with pytest.raises(Crowded):
             step(heavy.run(gate.work, 2, memory_kib=2 * Heavy.UNIT))
         gate.open.set()
