@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import datetime
 from typing import Any, Protocol, cast
 
@@ -17,21 +18,34 @@ from authmw.permissions import Policy, granting_roles
 
 @attrs.frozen(kw_only=True)
 class VerifiedSession:
-    """A session whose token was proved on this request. Times are aware UTC datetimes."""
+    """A session whose token was proved on this request. Times are aware UTC datetimes.
+
+    One value is handed to many requests, so what a view may change of it is its own copy.
+    """
 
     session_id: str
     user_id: str
-    factors: tuple[dict[str, Any], ...] = attrs.field(repr=False)
+    _factors: tuple[dict[str, Any], ...] = attrs.field(repr=False, alias="factors")
     roles: tuple[str, ...]
     started_at: datetime
     last_accessed_at: datetime
     expires_at: datetime
-    custom_claims: dict[str, Any] = attrs.field(repr=False)
+    _custom_claims: dict[str, Any] = attrs.field(repr=False, alias="custom_claims")
     mfa: bool
     """Whether the session passes for signed-in under the project's MFA setting."""
     categories: frozenset[str]
     organization_id: str | None = None
     epoch: int = attrs.field(default=0, repr=False)
+
+    @property
+    def factors(self) -> tuple[dict[str, Any], ...]:
+        """The factors that were proved, as the wire shows them."""
+        return copy.deepcopy(self._factors)
+
+    @property
+    def custom_claims(self) -> dict[str, Any]:
+        """The host's own claims."""
+        return copy.deepcopy(self._custom_claims)
 
 
 def session_of(claims: VerifiedClaims, categories: frozenset[str]) -> VerifiedSession:
@@ -92,9 +106,7 @@ def _here() -> Seen:
 def _refusal(error_type: str) -> Refused:
     """The refusal, noted in the visit too: the middleware may never see it raised, for many frameworks answer unknown exceptions with 500 themselves."""
     refused = Refused(error_type)
-    here = visit.get()
-    if here is not None:
-        here.refused = refused
+    cast("Visit", visit.get()).refused = refused
     return refused
 
 
@@ -160,7 +172,7 @@ def _demand(granted: bool) -> None:
 def demand_fresh(minutes: int) -> VerifiedSession:
     """The session, with a factor proved less than so many minutes ago and not in the future. Refused: `stale_factors`."""
     here, session = _here(), current_session()
-    for factor in session.factors:
+    for factor in session._factors:
         age = (here.clock.now() - datetime.fromisoformat(factor["last_authenticated_at"])).total_seconds()
         if 0 <= age + 1 and age < minutes * 60:
             return session

@@ -193,8 +193,8 @@ class Pages:
             return False
         now = self._auth.core.clock.now()
         live = await live_by_token(self._auth.storage, session, self._auth.settings, now)
-        youngest = max(factor.last_authenticated_at for factor in live.session.factors)
-        return now - youngest > min(limits)
+        proved = [factor.last_authenticated_at for factor in live.session.factors]
+        return not proved or now - max(proved) > min(limits)
 
     async def _granted(self, asked: Asked, *, granted: bool) -> Response:
         """Go back to the app, with a code or with the refusal."""

@@ -141,6 +141,24 @@ def test_a_lock_is_told_to_backends_and_to_no_stranger(world: World) -> None:
     assert present(world, method, world.code()).json["error_type"] == "user_lock_limit_reached"
 
 
+def test_a_lock_is_told_in_a_browser_to_who_is_signed_in_as_whom_it_is_about(world: World) -> None:
+    """RAT-02, ENU-01: the session lives on, and may know what everybody else may not; nobody else's session may."""
+    own = world.sign_in()["session_token"]
+    other = world.sign_in("eve@example.org")["session_token"]
+    for _ in range(2):
+        method = ask(world)
+        for _ in range(5):
+            present(world, method, wrong(world.code()))
+    body = {"method_id": ask(world), "token": world.code(), "session_duration_minutes": 60}
+    answers = [world.browser("POST", "/sdk/v1/otps/authenticate", body, token=token) for token in (own, other, own)]
+    assert [answer.json["error_type"] for answer in answers] == [
+        "user_lock_limit_reached",
+        "unable_to_auth_otp_code",
+        "user_lock_limit_reached",
+    ]
+    assert world.visit("/who", f"authmw_session={own}").status == 200
+
+
 def test_a_lock_of_codes_leaves_links_open(world: World) -> None:
     """RAT-02."""
     world.sign_in()

@@ -53,7 +53,7 @@ def decoy(call: Call, prefix: str, address: str) -> str:
     return f"{prefix}-{call.settings.environment}-{made}"
 
 
-def guess_at(challenge: Challenge, user: User) -> Guess:
+def guess_at(challenge: Challenge, user: User, *, by_own_session: bool) -> Guess:
     """A guess at this code, counted by its channel."""
     return Guess(
         subject=user,
@@ -61,6 +61,7 @@ def guess_at(challenge: Challenge, user: User) -> Guess:
         authenticator=challenge.method_id,
         challenge=(challenge.method_id, challenge.generation),
         refusal="unable_to_auth_otp_code",
+        by_own_session=by_own_session,
     )
 
 

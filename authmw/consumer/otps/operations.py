@@ -187,7 +187,17 @@ class OTPs(Product):
         user = await call.storage.get(User, challenge.subject_id)
         if user is None:
             raise Refused("unable_to_auth_otp_code")
-        guess = guess_at(challenge, user)
+        asked = asked_of(
+            call,
+            session_token=session_token,
+            session_jwt=session_jwt,
+            minutes=session_duration_minutes,
+            custom_claims=session_custom_claims,
+            attributes=attributes,
+        )
+        presented = Presented(self.keys, asked)
+        own = call.caller.audience == "browser" and await presented.is_of(call, user)
+        guess = guess_at(challenge, user, by_own_session=own)
         check_open(call, guess)
         check_live(challenge, call.now, "unable_to_auth_otp_code")
         await count_guess(call, guess)
@@ -203,15 +213,6 @@ class OTPs(Product):
             await refuse_guess(guess)
         factor = proved_by(challenge, call.now)
         prove = phone_proof if factor.category == "phone" else mailbox_proof
-        asked = asked_of(
-            call,
-            session_token=session_token,
-            session_jwt=session_jwt,
-            minutes=session_duration_minutes,
-            custom_claims=session_custom_claims,
-            attributes=attributes,
-        )
-        presented = Presented(self.keys, asked)
         proof = await prove(call, challenge, factor, Delete(challenge), "unable_to_auth_otp_code", presented)
         forget_guesses(call, guess)
         signed_in = await complete(proof, asked, self.keys)

@@ -13,7 +13,8 @@ import pytest
 from authmw import Auth, Cookies, SessionRules, Settings, current_session, current_token, require_bearer, require_role
 from authmw.drive import step
 from authmw.errors import Refused, StorageError
-from authmw.guard.verified import VerifiedSession, demand_fresh, demand_mfa, optional_session, seen
+from authmw.guard.verified import VerifiedSession, demand_fresh, demand_mfa, optional_session
+from authmw.operations import Visit, visit
 from authmw.people.records import Session, User
 from authmw.storage import Update
 from authmw.testing import FixedClock
@@ -58,11 +59,13 @@ class Door:
         """What a middleware does for a view."""
         guard, now = self.auth.guard, self.clock.now()
         found = guard.known(token, jwt, now) or guard.waited(token, jwt, now)
-        before = seen.set(found.seen)
+        here = Visit()
+        here.seen = found.seen
+        before = visit.set(here)
         try:
             yield found.session
         finally:
-            seen.reset(before)
+            visit.reset(before)
 
 
 def door(**rules: Any) -> Door:
@@ -95,7 +98,7 @@ def test_a_view_that_no_middleware_handles_is_told_so() -> None:
             guarded()
 
 
-def test_who_is_signed_in_by_nothing_is_refused_outside_a_visit_too() -> None:
+def test_who_is_signed_in_by_nothing_is_refused() -> None:
     here = door()
     with here.request():
         assert optional_session() is None
@@ -179,3 +182,26 @@ def test_an_exact_guard_lets_nobody_in_while_storage_is_away() -> None:
     here.storage.away = True
     found = here.auth.guard.waited(signed_in.session_token, signed_in.session_jwt, here.clock.now())
     assert (found.session, found.clear) == (None, False)
+
+
+def test_what_one_view_changes_of_its_session_no_other_view_sees() -> None:
+    """One verified session is remembered for all requests that carry it; a view gets copies of what can be changed."""
+    here = door()
+    step(here.auth.magic_links.email.login_or_create(email="ada@example.org"))
+    token = here.inbox.entries()[0].links[0].split("token=")[-1]
+    claims = {"cart": ["apple"], "plan": {"name": "free"}}
+    signed_in = step(
+        here.auth.magic_links.authenticate(token=token, session_duration_minutes=60, session_custom_claims=claims)
+    )
+    with here.request(jwt=signed_in.session_jwt):
+        mine = current_session()
+        mine.custom_claims["plan"]["name"] = "everything"
+        mine.custom_claims["cart"].append("pear")
+        mine.factors[0]["last_authenticated_at"] = "9999-12-31T23:59:59Z"
+        mine.factors[0]["email_factor"]["email_address"] = "eve@example.org"
+    with here.request(jwt=signed_in.session_jwt):
+        assert current_session().custom_claims == claims
+        assert current_session().factors[0]["email_factor"]["email_address"] == "ada@example.org"
+        here.clock.advance(minutes=4)
+        assert error(lambda: demand_fresh(3)) == "stale_factors"
+        assert demand_fresh(5).user_id == signed_in.user_id
