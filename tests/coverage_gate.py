@@ -24,10 +24,10 @@ _FOLDER = "AUTHMW_COVERAGE_FOLDER"
 
 
 class Gate:
-    """Measures in each process that runs tests, and judges in the one that began them."""
+    """Measures in each process that runs tests, and judges in the one that began them, whose environment the others have."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        self.begins = not hasattr(config, "workerinput")
+    def __init__(self) -> None:
+        self.begins = _FOLDER not in os.environ
         if self.begins:
             self._temporary = tempfile.TemporaryDirectory(prefix="authmw-coverage-")
             os.environ[_FOLDER] = self._temporary.name
@@ -93,7 +93,11 @@ class Gate:
             terminalreporter.write_line(self.said)
 
 
+# Made as soon as this is read: other conftest modules import what is measured.
+_gate = Gate() if os.environ.get("AUTHMW_COVERAGE") else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to measure before anything of ours is imported."""
-    if os.environ.get("AUTHMW_COVERAGE"):
-        config.pluginmanager.register(Gate(config))
+    """Judge this run, if it is to be judged."""
+    if _gate is not None:
+        config.pluginmanager.register(_gate)

@@ -27,6 +27,6 @@ def test_a_run_that_leaves_branches_out_fails_and_names_them() -> None:
 
 
 def test_without_the_variable_nothing_is_measured() -> None:
-    ran = run("-n", "2", coverage="")
+    ran = run(coverage="")
     assert ran.returncode == 0, ran.stdout
     assert "branches covered" not in ran.stdout

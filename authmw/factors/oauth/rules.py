@@ -232,7 +232,7 @@ def is_proof(row: ProviderRow, said: Mapping[str, Any], email: str, flagged: obj
             # Other mailboxes may have changed hands since Google saw them.
             hosted = isinstance(said.get("hd"), str) and email.endswith("@" + str(said["hd"]).lower())
             return flagged is True and (hosted or email.endswith(_GMAIL))
-        case "microsoft":
+        case _:  # Microsoft
             edov = said.get("xms_edov")
             return edov is True or edov in ("1", "true") or (edov == 1) or said.get("tid") == PERSONAL_TENANT
 

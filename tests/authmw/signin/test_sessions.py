@@ -197,3 +197,17 @@ def test_what_ends_other_sessions_leaves_no_tokens_where_no_browser_waits_for_th
         step(keep_signed_in(None, here.auth.keys, Kept(user, session)))  # type: ignore[arg-type]  # no call is asked
 
     Context().run(outside)
+
+
+@pytest.mark.parametrize("audience", ["backend", "browser"])
+def test_a_dead_session_is_refused_to_a_backend_and_forgotten_for_a_browser(here: Project, audience: str) -> None:
+    """What a browser still carries of an ended session keeps nobody from signing in."""
+    dead = here.sign_in()
+    step(here.auth.sessions.revoke(session_token=dead.session_token))
+    if audience == "browser":
+        fresh = here.sign_in(caller=attrs.evolve(BROWSER, session_token=dead.session_token))
+        assert len(step(here.auth.sessions.get(user_id=fresh.user_id)).sessions) == 1
+        return
+    with pytest.raises(Refused) as refused:
+        here.sign_in(session_token=dead.session_token)
+    assert refused.value.error_type == "session_not_found"

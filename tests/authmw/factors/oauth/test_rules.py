@@ -268,3 +268,21 @@ def test_no_request_says_what_is_the_flows_to_say(name: str) -> None:
             scopes=(),
             parameters={name: "x"},
         )
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ({"given_name": "Ada", "family_name": "Byron"}, ("Ada", "Byron")),
+        ({"first_name": "Ada", "name": "Augusta Byron"}, ("Ada", "")),
+        ({"name": "Ada King Byron"}, ("Ada", "King Byron")),
+        ({"data": {"name": "Ada Byron"}}, ("Ada", "Byron")),
+        ({"display_name": "Ada"}, ("Ada", "")),
+        ({"name": ["Ada"]}, ("", "")),
+        ({}, ("", "")),
+    ],
+    ids=str,
+)
+def test_names_come_apart_or_whole(said: dict[str, Any], names: tuple[str, str]) -> None:
+    profile = profile_of(PROVIDERS["google"], provider("google"), {"sub": "1", **said}, None)
+    assert (profile.first_name, profile.last_name) == names

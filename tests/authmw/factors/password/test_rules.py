@@ -168,3 +168,8 @@ def test_without_the_estimator_the_extra_is_named(monkeypatch: pytest.MonkeyPatc
 def test_a_policy_out_of_bounds_names_its_fault(fault: dict[str, int]) -> None:
     assert [words.partition(" ")[0] for words in PasswordRules(**fault).faults()] == [f"passwords.{next(iter(fault))}"]
     assert not list(ZXCVBN.faults())
+
+
+def test_a_long_password_of_too_few_kinds_is_told_to_mix_them() -> None:
+    weak = strength_of("qvzkwxjrtmpl", LUDS)
+    assert (weak.valid, weak.warning, weak.suggestions) == (False, feedback.EASY, (feedback.MORE_KINDS,))
