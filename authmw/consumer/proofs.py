@@ -21,6 +21,8 @@ from authmw.storage import Delete, Update, Write
 
 EPOCH = "session_epoch"
 """The detail that binds a challenge to the sessions of the person it is for: once those were ended it proves nothing."""
+_CLAIMED = "claimed"
+"""The detail of a challenge that the person's own session, or the host in their name, asked for."""
 
 
 @attrs.frozen
@@ -77,7 +79,7 @@ async def _prover(
     call: Call, challenge: Challenge, user: User, contact: Email | Phone, presented: Presented | None
 ) -> User:
     """Whom a proof is of: the user who was asked for, or somebody new if the address was only named on an account that has an owner."""
-    if is_theirs(user, contact, claimed=_EPOCH in challenge.details):
+    if is_theirs(user, contact, claimed=_CLAIMED in challenge.details):
         return user
     if presented is not None and await presented.is_of(call, user):
         return user
@@ -143,7 +145,7 @@ def claimed_by(challenge: Challenge, user: Subject, live: Live | None) -> Challe
         challenge,
         adds_address=not stands,
         session_id=live.session.session_id if live else None,
-        details={**challenge.details, EPOCH: user.session_epoch},
+        details={**challenge.details, EPOCH: user.session_epoch, _CLAIMED: True},
     )
 
 

@@ -113,7 +113,7 @@ def named_on_attackers_account(world: World) -> Any:
 # --- 1: classic-federated merge ---
 
 
-@pytest.mark.parametrize("kind", ["password", "totp", "webauthn", "biometric"])
+@pytest.mark.parametrize("kind", ["totp", "webauthn", "biometric"])
 @pytest.mark.parametrize("prover", PROVERS)
 def test_what_the_attacker_could_sign_in_by_is_gone_with_its_secret_once_the_victim_comes(
     both: tuple[World, Provider], prover: str, kind: str
@@ -439,3 +439,52 @@ def test_a_removed_factor_counts_no_longer_in_the_session_that_goes_on(both: tup
     name = world.browser("PUT", "/sdk/v1/users/me", {"name": {"first_name": "Eve"}}, token=kept["session_token"])
     assert name.json["error_type"] == "insufficient_factors"
     assert not alive(world, signed)
+
+
+# --- Passwords ---
+
+
+def test_a_password_is_reset_by_a_named_address_only_for_whose_address_it_is(both: tuple[World, Provider]) -> None:
+    """A209, ACC-08: the mailbox that is only named on an account neither opens the account nor sets its password."""
+    world, _ = both
+    owner = named_on_attackers_account(world)
+    made = world.backend(
+        "POST",
+        "/v1/passwords/session/reset",
+        {"password": "seven brave kettles ignore thunder", "session_token": owner["session_token"]},
+    )
+    assert made.status == 200, made.json
+    world.clock.advance(seconds=2)
+    start = world.backend("POST", "/v1/passwords/email/reset/start", {"email": ADA})
+    assert start.status == 200, start.json
+    mail = next(one for one in world.inbox.entries(to=ADA) if one.links)
+    body = {"token": mail.links[0].split("token=")[-1], "password": "nine quiet lanterns follow winter"}
+    answer = world.backend("POST", "/v1/passwords/email/reset", {**body, "session_duration_minutes": 60}).json
+    assert answer["user_id"] != owner["user_id"]
+    assert [email["email"] for email in answer["user"]["emails"]] == [ADA]
+    for address, password, who in (
+        ("mallory@example.org", "seven brave kettles ignore thunder", owner["user_id"]),
+        (ADA, "nine quiet lanterns follow winter", answer["user_id"]),
+    ):
+        signed = world.backend("POST", "/v1/passwords/authenticate", {"email": address, "password": password})
+        assert (signed.status, signed.json["user_id"]) == (200, who)
+
+
+@pytest.mark.parametrize("prover", PROVERS)
+def test_a_password_from_before_the_proof_opens_nothing_after_it(both: tuple[World, Provider], prover: str) -> None:
+    """A209, A217, ACC-06: classic-federated merge with the real product. It stays only to tell its owner that it needs a reset."""
+    world, _ = both
+    said = {"email": ADA, "password": "seven brave kettles ignore thunder"}
+    made = world.backend("POST", "/v1/passwords", said)
+    assert made.status == 200, made.json
+    user = user_of(world, made.json["user_id"])
+    phone = Phone(phone_id="phone-number-test-1", number=PHONE, created_at=world.clock.now())
+    store(world, Update(attrs.evolve(user, phones=(phone,))))
+    victim = proved(both, prover)
+    assert victim["user_id"] == user.id
+    refused = world.backend("POST", "/v1/passwords/authenticate", said)
+    by_mail = contact(prover) == "emails"
+    assert refused.json["error_type"] == ("reset_password" if by_mail else "email_not_found")
+    kept = user_of(world, user.id).parts_of("password")
+    assert [one.verified for one in kept] == ([False] if by_mail else [])
+    assert alive(world, victim)

@@ -15,7 +15,7 @@ from authmw.consumer.passwords.knowing import about_person, who_knows
 from authmw.consumer.passwords.responses import ResetStartResponse
 from authmw.consumer.passwords.rules import REFUSAL, check_reset, fresh_enough, login_link, reset_link
 from authmw.consumer.passwords.setting import tell_changed, with_password
-from authmw.consumer.proofs import asked_of, mailbox_proof, signed_in_caller
+from authmw.consumer.proofs import Presented, asked_of, mailbox_proof, signed_in_caller
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge, check_live, checked_pkce_challenge
@@ -134,11 +134,6 @@ class EmailResets(Product):
         # Only now, so that somebody who tries weak passwords does not use their link up.
         await check_link(call, challenge, REFUSAL, attributes, options, code_verifier)
         spent = Update(attrs.evolve(challenge, spent_at=call.now))
-        proof = await mailbox_proof(call, challenge, proved(call.now), spent, REFUSAL)
-        assert isinstance(proof.after, User)  # the holder
-        changed, kept = await with_password(call, proof.after, chosen)
-        after = end_all(call, changed)
-        tell_changed(call, holder, after)
         asked = asked_of(
             call,
             session_token=session_token,
@@ -147,6 +142,13 @@ class EmailResets(Product):
             custom_claims=session_custom_claims,
             attributes=attributes,
         )
+        proof = await mailbox_proof(call, challenge, proved(call.now), spent, REFUSAL, Presented(self.keys, asked))
+        before, proved_one = proof.before, proof.after
+        assert isinstance(before, User)  # the holder, or somebody new whom the address is
+        assert isinstance(proved_one, User)
+        changed, kept = await with_password(call, proved_one, chosen)
+        after = end_all(call, changed)
+        tell_changed(call, before, after)
         proof = attrs.evolve(proof, after=after, writes=(*proof.writes, kept), reset_sessions=True)
         return sign_in_answer(SignInResponse, await complete(proof, asked, self.keys), call.now)
 
