@@ -16,6 +16,7 @@ from starlette.routing import Route
 from authmw.auth import Auth
 from authmw.cli.factors import Factors, ways_of
 from authmw.cli.passkeys import Passkeys
+from authmw.cli.passwords import RESET, Passwords
 from authmw.cli.providers import TYPE, Providers, buttons, label_of, words_of
 from authmw.cli.views import HEADERS, MINUTES, Views, favicon, page, style
 from authmw.errors import Refused
@@ -46,6 +47,7 @@ def demo_app(auth: Auth, inbox: Inbox, hosts: Sequence[str] = LOOPBACK_HOSTS) ->
         Route("/logout", demo.logout, methods=["POST"]),
         Route("/api/me", demo.me),
         *Factors(auth).routes(),
+        *Passwords(auth).routes(),
         *Providers(auth).routes(),
         *Passkeys(auth).routes(),
         Route("/dev/inbox", demo.inbox_page),
@@ -111,6 +113,8 @@ class Demo(Views):
             following, kind = safe_next(query.get("next"), "/account"), query.get("stytch_token_type", "")
             if "error" in query:
                 return self._login_page(following, error=words_of(query.get("error")))
+            if kind == RESET:
+                return page("new_password.html", token=query.get("token", ""))
             return page("landing.html", token=query.get("token", ""), next=following, type=kind)
         form = await self.form(request)
         following, token = safe_next(form.get("next"), "/account"), form.get("token", "")

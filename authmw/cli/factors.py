@@ -40,6 +40,10 @@ def _ways(user: UserAnswer) -> Iterator[Way]:
         yield Way(kind="phone", id=phone.phone_id, name=phone.number, verified=phone.verified)
     for totp in user.totps:
         yield Way(kind="totp", id=totp.totp_id, name="Authenticator app", verified=totp.verified)
+    if user.password is not None:
+        yield Way(
+            kind="password", id=user.password.password_id, name="Password", verified=not user.password.requires_reset
+        )
     for one in user.providers:
         yield Way(kind="oauth", id=one.oauth_user_registration_id, name=f"{one.provider_type} account", verified=True)
     for passkey in user.webauthn_registrations:
@@ -182,6 +186,7 @@ class Factors(Views):
         removals: dict[str, Callable[[str], Awaitable[Any]]] = {
             "email": lambda way: users.delete_email(email_id=way),
             "phone": lambda way: users.delete_phone_number(phone_id=way),
+            "password": lambda way: users.delete_password(password_id=way),
             "totp": lambda way: users.delete_totp(totp_id=way),
             "oauth": lambda way: users.delete_oauth_registration(oauth_user_registration_id=way),
             "passkey": lambda way: users.delete_webauthn_registration(webauthn_registration_id=way),

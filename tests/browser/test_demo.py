@@ -198,3 +198,44 @@ def test_whoever_turns_back_at_a_provider_is_told_in_words_of_ours(
     page.get_by_role("button", name="Cancel").click()
     assert page.get_by_role("alert").inner_text()
     check(page, request)
+
+
+def test_a_password_makes_an_account_is_forgotten_and_changed(
+    url: str, page: Page, request: pytest.FixtureRequest
+) -> None:
+    first, second, third = (
+        "lovely purple submarine kettle",
+        "nine quiet otters borrow ladders",
+        "seven brave kettles ignore thunder",
+    )
+    page.goto(f"{url}/login")
+    page.get_by_role("link", name="Use a password").click()
+    check(page, request)
+    page.get_by_label("E-mail address").fill("ada@example.org")
+    page.get_by_label("Password").fill(first)
+    page.get_by_role("button", name="Make an account").click()
+    assert page.url == f"{url}/account"
+    check(page, request)
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(f"{url}/password")
+    page.get_by_role("link", name="I do not know my password").click()
+    check(page, request)
+    page.get_by_label("E-mail address").fill("ada@example.org")
+    page.get_by_role("button", name="Send me a link").click()
+    page.get_by_role("link", name="Open the inbox").click()
+    check(page, request)
+    page.get_by_role("link", name="Follow the link").first.click()
+    check(page, request)
+    page.get_by_label("New password").fill(second)
+    page.get_by_role("button", name="Set the password").click()
+    assert page.url == f"{url}/account"
+    page.get_by_label("Your present password").fill(second)
+    page.get_by_label("A new password").fill(third)
+    page.get_by_role("button", name="Set the password").click()
+    assert page.url == f"{url}/account"
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(f"{url}/password")
+    page.get_by_label("E-mail address").fill("ada@example.org")
+    page.get_by_label("Password").fill(third)
+    page.get_by_role("button", name="Sign in").click()
+    assert page.url == f"{url}/account"

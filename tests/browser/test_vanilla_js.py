@@ -290,3 +290,32 @@ def test_the_client_removes_a_passkey(site: Site, page: Page) -> None:
     made = page.evaluate("() => client.webauthn.register({ session_duration_minutes: 60 })")
     page.evaluate("(id) => client.user.deleteWebauthnRegistration(id)", made["webauthn_registration_id"])
     assert page.evaluate("() => client.user.getSync().webauthn_registrations") == []
+
+
+def test_a_password_is_made_used_reset_and_judged_by_the_client(site: Site, page: Page) -> None:
+    """PW-20: every method of the client, tokens where the mode says."""
+    page.goto(site.origin)
+    ada = {"email": "ada@example.org", "password": "lovely purple submarine kettle", "session_duration_minutes": 60}
+    made = page.evaluate("(one) => client.passwords.create(one)", ada)
+    assert page.evaluate("() => client.user.getSync().user_id") == made["user"]["user_id"]
+    judged = page.evaluate("() => client.passwords.strengthCheck({ password: 'qwertyuiop' })")
+    assert (judged["valid_password"], judged["score"]) == (False, 0)
+    signed_in = page.evaluate("(one) => client.passwords.authenticate(one)", ada)
+    assert signed_in["session"]["authentication_factors"][0]["type"] == "password"
+    second, third = "nine quiet otters borrow ladders", "seven brave kettles ignore thunder"
+    change = {"email": ada["email"], "existing_password": ada["password"], "new_password": second}
+    changed = page.evaluate(
+        "(one) => client.passwords.resetByExistingPassword(one)", {**change, "session_duration_minutes": 60}
+    )
+    assert changed["user"]["user_id"] == made["user"]["user_id"]
+    kept = page.evaluate("(password) => client.passwords.resetBySession({ password })", third)
+    assert kept["session"]["session_id"] == page.evaluate("() => client.session.getSync().session_id")
+    page.evaluate("(email) => client.passwords.resetByEmailStart({ email })", ada["email"])
+    page.goto(site.inbox.arrived(1).links[0])
+    assert page.evaluate("() => client.parseAuthenticateUrl().tokenType") == "reset_password"
+    token = page.evaluate("() => client.parseAuthenticateUrl().token")
+    reset = {"token": token, "password": ada["password"], "session_duration_minutes": 60}
+    done = page.evaluate("(one) => client.passwords.resetByEmail(one)", reset)
+    assert done["user"]["emails"][0]["verified"] is True
+    names = ("stytch_session", "stytch_session_jwt") if site.vendor else ("authmw_session", "authmw_session_jwt")
+    assert {cookie["name"] for cookie in page.context.cookies()} == set(names)

@@ -91,3 +91,41 @@ def test_the_browser_api_takes_the_demos_other_address(browser: TestClient) -> N
 def test_a_host_that_is_not_this_machine_is_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(ClickException, match="is no address of this machine"):
         serve("192.0.2.1", 0, tmp_path / "dev.sqlite3", None)
+
+
+PASSWORD = "lovely purple submarine kettle"
+
+
+def by_password(browser: TestClient, email: str, password: str, **more: str) -> tuple[int, str]:
+    answer = browser.post("/password", data={"email": email, "password": password, **more}, headers=FORM)
+    return answer.status_code, answer.text.replace(email, "")
+
+
+def test_a_wrong_password_and_a_stranger_are_answered_alike(browser: TestClient) -> None:
+    """ENU-01, on pages that call operations themselves."""
+    assert by_password(browser, "ada@example.org", PASSWORD, by="new")[0] == 200
+    browser.cookies.clear()
+    answers = {by_password(browser, one, "wrong") for one in ("ada@example.org", "nobody@example.org")}
+    assert {status for status, _ in answers} == {401}
+    assert len(answers) == 1
+    assert PASSWORD not in str(answers)
+
+
+def test_a_weak_password_is_refused_with_the_reason_and_not_shown_again(browser: TestClient) -> None:
+    status, text = by_password(browser, "ada@example.org", "qwertyuiop", by="new")
+    assert (status, 'role="alert"' in text, "qwertyuiop" in text) == (400, True, False)
+
+
+def test_who_signs_up_twice_is_asked_to_reset(browser: TestClient, inbox: Inbox) -> None:
+    by_password(browser, "ada@example.org", PASSWORD, by="new")
+    browser.cookies.clear()
+    status, text = by_password(browser, "ada@example.org", "nine quiet otters borrow ladders", by="new")
+    assert (status, "Set another password" in text) == (200, True)
+    for email in ("ada@example.org", "nobody@example.org"):
+        assert browser.post("/password/forgotten", data={"email": email}, headers=FORM).status_code == 200
+    assert [one.to for one in inbox.entries()] == ["ada@example.org"]
+    page = browser.get(inbox.latest().links[0])
+    fields = {"token": page.url.params["token"], "password": "qwertyuiop"}
+    assert browser.post("/password/new", data=fields, headers=FORM).status_code == 400
+    stranger = {**FORM, "origin": "http://evil.example"}
+    assert browser.post("/password/new", data={**fields, "password": PASSWORD}, headers=stranger).status_code == 403

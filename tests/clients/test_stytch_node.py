@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -14,15 +15,14 @@ import pytest
 
 from tests.servers import Machine
 
-STORY = Path(__file__).parents[1] / "js" / "story.mjs"
+SCRIPTS = Path(__file__).parents[1] / "js"
 
 pytestmark = [pytest.mark.server("node"), pytest.mark.xdist_group("node")]
 
 
-@pytest.fixture(scope="module")
-def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+@contextmanager
+def served(folder: Path) -> Iterator[dict[str, str]]:
     """What `authmw dev` writes once it listens."""
-    folder = tmp_path_factory.mktemp("dev")
     ready = folder / "ready.json"
     command = [sys.executable, "-m", "authmw.cli", "dev", "--port", "0", "--database", str(folder / "dev.sqlite3")]
     with subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.PIPE, text=True) as process:
@@ -38,13 +38,25 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def story(facts: dict[str, str], machine: Machine) -> dict[str, object]:
+def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """One that the whole story is told to."""
+    with served(tmp_path_factory.mktemp("dev")) as facts:
+        yield facts
+
+
+def run(script: str, facts: dict[str, str], machine: Machine) -> dict[str, object]:
     """What the client saw. It runs where `localhost` may mean an address that nobody listens at, so it is told 127.0.0.1."""
     near = {key: str(value).replace("localhost", "127.0.0.1") for key, value in facts.items()}
-    command = [str(machine.server("node").where), str(STORY), json.dumps(near)]
+    command = [str(machine.server("node").where), str(SCRIPTS / script), json.dumps(near)]
     told = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert told.returncode == 0, told.stderr
     return json.loads(told.stdout)
+
+
+@pytest.fixture(scope="module")
+def story(facts: dict[str, str], machine: Machine) -> dict[str, object]:
+    """The main job."""
+    return run("story.mjs", facts, machine)
 
 
 def test_a_link_signs_the_created_user_in(story: dict[str, object]) -> None:
@@ -80,3 +92,13 @@ def test_a_provider_signs_somebody_in_and_another_one_is_added(story: dict[str, 
     assert (first[1], second[1]) == ("Github", "Slack")
     assert story["attached"] == ["Github", "Slack"]
     assert story["noProvider"] == "404 oauth_config_not_found"
+
+
+def test_passwords_are_made_used_and_reset(tmp_path: Path, machine: Machine) -> None:
+    with served(tmp_path) as facts:
+        seen = run("passwords.mjs", facts, machine)
+    users = seen["users"]
+    assert isinstance(users, list)
+    assert len(set(users)) == 1
+    assert (seen["valid"], seen["same"]) == (False, True)
+    assert (seen["weak"], seen["old"]) == ("400 weak_password", "401 unauthorized_credentials")
