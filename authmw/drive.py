@@ -267,6 +267,10 @@ class Heavy:
             return await asyncio.wrap_future(submitted)
         return submitted.result()
 
+    def has_room(self) -> bool:
+        """Whether the least work would be taken now; a moment later it may be otherwise."""
+        return self._taken < self.room
+
     def _submit(self, weight: int, work: Callable[..., T], *args: Any) -> concurrent.futures.Future[T]:
         with self._lock:
             if self._taken + weight > self.room:

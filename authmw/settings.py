@@ -206,6 +206,8 @@ class PasswordRules:
         """What is too weak for Live (PWD-01)."""
         if self.memory_kib < 19_456 or self.iterations < 2:
             yield "passwords.memory_kib must be at least 19456 and passwords.iterations 2 in Live."
+        if any(len(set(pepper)) < _BYTES_OF_CHANCE for pepper in self.peppers):
+            yield "passwords.peppers must be bytes of chance; one of them hardly changes."
 
 
 @attrs.frozen(kw_only=True)

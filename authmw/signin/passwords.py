@@ -163,13 +163,22 @@ def proved(now: datetime) -> Proved:
     )
 
 
+def check_room() -> None:
+    """Refused with `server_unavailable` where no password could be compared right now: before a guess is counted that nobody would look at."""
+    if not drive.heavy.has_room():
+        raise _crowded()
+
+
+def _crowded() -> Refused:
+    return Refused("server_unavailable", "Too many passwords are being checked right now; try again.", retry_after=1.0)
+
+
 async def _heavily(call: Call, name: object, work: Callable[..., T], *args: object, memory_kib: int = 0) -> T:
     async def run() -> T:
         try:
             return await drive.heavy.run(work, *args, memory_kib=memory_kib)
         except drive.Crowded:
-            words = "Too many passwords are being checked right now; try again."
-            raise Refused("server_unavailable", words, retry_after=1.0) from None
+            raise _crowded() from None
 
     result: T = await call.once(("password", name), run)
     return result

@@ -237,6 +237,9 @@ def test_a_project_that_counts_kinds_says_which_are_missing(tmp_path: Path) -> N
 class Untouchable:
     """Stands for the machine's cores where no work may be done."""
 
+    def has_room(self) -> bool:
+        return True
+
     async def run(self, work: Any, *args: Any, memory_kib: int = 0) -> Any:
         raise AssertionError("a password was worked on")
 

@@ -18,7 +18,7 @@ from authmw.people.records import Credential, Part, Subject, User
 from authmw.people.rules import REQUIRES_RESET
 from authmw.signin.attempts import Guess, count_guess, forget_guesses, refuse_guess
 from authmw.signin.limits import charge, of_visitor
-from authmw.signin.passwords import FACTOR, is_right, judge, password_of
+from authmw.signin.passwords import FACTOR, check_room, is_right, judge, password_of
 
 WRONG = "unauthorized_credentials"
 """How every password that signs nobody in is refused."""
@@ -80,6 +80,7 @@ def guesses_of_visitor(call: Call) -> tuple[Limit, ...]:
 
 
 async def _compared(call: Call, address: str, password: str) -> Known:
+    check_room()
     await charge(call, *guesses_of_visitor(call))
     user = await user_by_email(call.storage, address)
     part = password_of(user) if user is not None else None

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authmw import Misconfigured, Refused
+from authmw import Misconfigured, Refused, Settings
 from authmw.factors.password import feedback
 from authmw.factors.password.common import is_common, listed
 from authmw.factors.password.rules import (
@@ -173,3 +173,35 @@ def test_a_policy_out_of_bounds_names_its_fault(fault: dict[str, int]) -> None:
 def test_a_long_password_of_too_few_kinds_is_told_to_mix_them() -> None:
     weak = strength_of("qvzkwxjrtmpl", LUDS)
     assert (weak.valid, weak.warning, weak.suggestions) == (False, feedback.EASY, (feedback.MORE_KINDS,))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"peppers": (b"short",)},
+        {"peppers": (b"p" * 32, b"p" * 32)},
+        {"memory_kib": 7},
+        {"memory_kib": 2**20, "iterations": 20},
+        {"parallelism": 17},
+    ],
+)
+def test_a_cost_or_pepper_that_cannot_work_is_refused_when_it_is_set(fault: dict[str, Any]) -> None:
+    with pytest.raises(Misconfigured, match=r"passwords\."):
+        Settings(project_id="project-test-1", secret="x" * 40, passwords=PasswordRules(**fault))
+
+
+@pytest.mark.parametrize("weak", [{"memory_kib": 19_455}, {"iterations": 1}])
+def test_live_takes_no_cheaper_hash_than_the_standard_one(weak: dict[str, int]) -> None:
+    """A052, PWD-01."""
+    live: dict[str, Any] = {
+        "project_id": "project-live-1",
+        "secret": "0123456789abcdefghijklmnopqrstuvwxyz0123",
+        "root_keys": (bytes(range(32)),),
+        "public_url": "https://auth.example.org",
+    }
+    assert Settings(**live).live
+    with pytest.raises(Misconfigured, match=r"passwords\.memory_kib must be at least 19456"):
+        Settings(**live, passwords=PasswordRules(**weak))
+    with pytest.raises(Misconfigured, match=r"passwords\.peppers must be bytes of chance"):
+        Settings(**live, passwords=PasswordRules(peppers=(b"p" * 32,)))
+    assert "p" * 32 not in repr(PasswordRules(peppers=(b"p" * 32,)))
