@@ -51,7 +51,7 @@ def check_proof(
         reader = PyJWS(algorithms=[algorithm], options={"enforce_minimum_key_length": True})
         payload: bytes = reader.decode(proof, key.key, algorithms=[algorithm])
         said = msgspec.json.decode(payload, type=dict[str, Any])
-    except (PyJWTError, msgspec.MsgspecError, ValueError, TypeError):
+    except (PyJWTError, msgspec.MsgspecError, ValueError, TypeError, RecursionError):
         raise InvalidToken("signature") from None
     _check_claims(said, method, urls, now, access_token)
     return Proof(thumbprint(header["jwk"]), str(said["jti"]))
@@ -64,7 +64,7 @@ def _header(proof: str) -> tuple[dict[str, Any], str]:
         raise InvalidToken("shape")
     try:
         header = msgspec.json.decode(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), type=dict[str, Any])
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         raise InvalidToken("header") from None
     algorithm, jwk = header.get("alg"), header.get("jwk")
     if header.get("typ") != "dpop+jwt" or algorithm not in ALGORITHMS or not isinstance(jwk, dict):

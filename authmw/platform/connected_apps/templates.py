@@ -1,6 +1,6 @@
 """Custom claims of an app's tokens: a JSON object in which `{{ user.… }}` stands for something of the person.
 
-Law: a template says only what it was written to say, never a claim that a verifier believes (TOK-10), and its result has at most 4 KiB. A text that is one placeholder
+Law: a template says only what it was written to say, never a claim that a verifier believes (TOK-10), and its result has at most 4 KiB. It nests 16 deep at most. A text that is one placeholder
 alone becomes the value itself; within other text it becomes text.
 """
 
@@ -16,6 +16,7 @@ from authmw.people.records import Subject
 from authmw.signin.access_tokens import CLOSED_CLAIMS
 
 MAXIMUM_BYTES = 4096
+MAXIMUM_DEPTH = 16
 _PLACEHOLDER = re.compile(r"\{\{ *(user(?:\.[A-Za-z0-9_-]{1,64}){1,6}) *\}\}")
 _ROOTS = frozenset(
     {"user_id", "external_id", "name", "emails", "phone_numbers", "roles", "trusted_metadata", "untrusted_metadata"}
@@ -30,7 +31,7 @@ def checked_template(content: str | None, refusal: str) -> str:
     if not content:
         return ""
     template = _parsed(content)
-    if template is None or template.keys() & (CLOSED_CLAIMS | _REGISTERED_OF_ID_TOKENS):
+    if template is None or not _is_shallow(template) or template.keys() & (CLOSED_CLAIMS | _REGISTERED_OF_ID_TOKENS):
         raise Refused(refusal)
     for text in _texts(template):
         named = _PLACEHOLDER.findall(text)
@@ -56,6 +57,14 @@ def _parsed(content: str) -> dict[str, Any] | None:
         return msgspec.json.decode(content.encode("utf-8", "surrogatepass"), type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _is_shallow(value: Any, left: int = MAXIMUM_DEPTH) -> bool:
+    """Whether a template nests no deeper than tokens need, and than those who read it can follow."""
+    within = cast("dict[str, Any]", value).values() if isinstance(value, dict) else value
+    if not isinstance(value, dict | list):
+        return True
+    return left > 0 and all(_is_shallow(one, left - 1) for one in within)
 
 
 def _texts(value: Any) -> list[str]:

@@ -186,3 +186,10 @@ def test_nothing_that_anybody_can_write_does_more_than_be_refused(text: str) -> 
 def test_no_header_does_more_than_be_refused(header: dict[str, Any]) -> None:
     with pytest.raises(InvalidToken):
         check(".".join((_text(json.dumps(header).encode()), "e30", "AA")))
+
+
+@pytest.mark.parametrize("depth", [100, 1000, 2500])
+def test_no_depth_of_a_header_does_more_than_be_refused(depth: int) -> None:
+    header = _text(b'{"typ":' + b"[" * depth + b"]" * depth + b"}")
+    with pytest.raises(InvalidToken):
+        check_proof(f"{header}.e30.AAAA", method="GET", urls=(URL,), now=NOW)
