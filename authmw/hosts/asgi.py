@@ -189,7 +189,8 @@ def _headers(scope: Scope) -> dict[str, tuple[str, ...]]:
     headers: dict[str, tuple[str, ...]] = {}
     for raw_name, raw_value in scope["headers"]:
         name = raw_name.decode("latin-1").lower()
-        headers[name] = (*headers.get(name, ()), raw_value.decode("latin-1"))
+        value = raw_value.decode("latin-1")
+        headers[name] = (*headers[name], value) if name in headers else (value,)
     return headers
 
 

@@ -8,6 +8,7 @@ their like are never read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 UNKNOWN = ""
@@ -62,6 +63,7 @@ def _from_the_right(forwarded_for: Sequence[str]) -> Iterator[str]:
         yield from reversed(header.split(","))
 
 
+@lru_cache(maxsize=1024)  # the same few visitors and proxies come again and again
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     """The address in `192.0.2.9`, `192.0.2.9:4711`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:4711`, or None."""
     text = text.strip(" \t")

@@ -171,7 +171,7 @@ def _call(operation: Operation, product: Product) -> Call:
         now=core.clock.now(),
         caller=here.who() if here else PROJECT,
         operation=operation,
-        storage=Remembering(core.storage),
+        storage=core.storage,
         core=core,
         project=core.project.current,
     )
