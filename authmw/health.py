@@ -252,6 +252,9 @@ def _about_settings(settings: Settings) -> Iterator[Finding]:
             "ip_allow_list",
             "It names an address of a private network. If that is your proxy, set trusted_proxies, or every visitor comes from it.",
         )
+    elsewhere = not (settings.live and _on_this_machine(settings.origin))
+    if elsewhere and not settings.webauthn.has_domain((settings.origin, *settings.cors_origins)):
+        yield _warning("webauthn", "Browsers make passkeys at https and for host names only; no origin here is one.")
     if not settings.live:
         return
     if not settings.redirects.entries and "redirect_urls" not in settings.managed:

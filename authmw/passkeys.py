@@ -63,12 +63,20 @@ class WebAuthnRules:
 
     def relying_party(self, domain: str, own: Iterable[str]) -> RelyingParty | None:
         """The relying party of this domain, or None if it is not one of the project's. `own` are the project's origins, which count unless others are given."""
-        origins = self.origins or tuple(origin for origin in own if _usable(origin))
-        hosts = (host for origin in origins if (host := _host(origin)))
-        known = self.domains or tuple(host for host in hosts if _can_be_domain(host))
-        if domain not in known:
+        origins = self._origins(own)
+        if domain not in self._domains(origins):
             return None
         return RelyingParty(domain, tuple(dict.fromkeys(origin for origin in origins if _belongs(origin, (domain,)))))
+
+    def has_domain(self, own: Iterable[str]) -> bool:
+        """Whether there is any relying party."""
+        return bool(self._domains(self._origins(own)))
+
+    def _origins(self, own: Iterable[str]) -> tuple[str, ...]:
+        return self.origins or tuple(origin for origin in own if _usable(origin))
+
+    def _domains(self, origins: Iterable[str]) -> tuple[str, ...]:
+        return self.domains or tuple(host for origin in origins if _can_be_domain(host := _host(origin)))
 
 
 def _usable(origin: str) -> bool:

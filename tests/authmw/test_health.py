@@ -204,6 +204,7 @@ def test_faults_of_several_adapters_are_named_together(tmp_path: Path) -> None:
         ({"mfa": "host"}, "mfa"),
         ({"public_url": "https://localhost:8000"}, "public_url"),
         ({"public_url": "https://[::1]:8000"}, "public_url"),
+        ({"public_url": "https://192.0.2.1"}, "webauthn"),
         ({"redirect_urls": ()}, "redirect_urls"),
         ({"ip_allow_list": ("10.0.0.1",)}, "ip_allow_list"),
         ({"email": ConsoleEmailSender()}, "email"),

@@ -62,3 +62,11 @@ def test_plain_http_of_this_machine_is_for_test_only(origin: str) -> None:
     rules = WebAuthnRules(origins=(origin,))
     assert not list(rules.faults(live=False))
     assert list(rules.faults(live=True))
+
+
+@pytest.mark.parametrize(
+    ("own", "any_domain"),
+    [("http://127.0.0.1:8000", False), ("http://plain.example.com", False), ("https://a.example", True)],
+)
+def test_an_address_without_a_secure_name_has_no_passkeys(own: str, any_domain: bool) -> None:
+    assert WebAuthnRules().has_domain((own,)) is any_domain

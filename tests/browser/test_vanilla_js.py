@@ -319,3 +319,19 @@ def test_a_password_is_made_used_reset_and_judged_by_the_client(site: Site, page
     assert done["user"]["emails"][0]["verified"] is True
     names = ("stytch_session", "stytch_session_jwt") if site.vendor else ("authmw_session", "authmw_session_jwt")
     assert {cookie["name"] for cookie in page.context.cookies()} == set(names)
+
+
+def test_the_client_asks_for_no_passkey_before_it_is_told_to(site: Site, page: Page) -> None:
+    """WA-10: nothing on the load of a page, so a call can come from a person's gesture."""
+    page.add_init_script(
+        """window.asked = [];
+        for (const name of ["create", "get"]) {
+          const real = navigator.credentials[name].bind(navigator.credentials);
+          navigator.credentials[name] = (options) => { window.asked.push(name); return real(options); };
+        }"""
+    )
+    with_authenticator(page)
+    sign_in(site, page)
+    assert page.evaluate("() => window.asked") == []
+    page.evaluate("() => client.webauthn.register({ session_duration_minutes: 60 })")
+    assert page.evaluate("() => window.asked") == ["create"]

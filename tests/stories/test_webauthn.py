@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from authmw import Settings, WebAuthnRules
-from authmw.errors import Misconfigured
+from authmw.drive import step
+from authmw.errors import Misconfigured, Refused
+from authmw.operations import Caller
 from authmw.testing import AttestationAuthority, Edits, InvalidState, NotAllowed, VirtualAuthenticator
 from authmw.testing.authenticators import VirtualCredential
+from tests.stories.test_impersonation import impersonate
 from tests.world import Answer, World, make_world
 
 ORIGIN = "http://localhost:8000"
@@ -388,8 +391,9 @@ def test_a_registration_is_named_and_its_credentials_are_listed(world: World) ->
     assert said(world.backend("PUT", path, {"name": "  "})) == (400, "empty_webauthn_registration_name")
     assert world.backend("PUT", path, {"name": "a\nb"}).status == 400
     assert world.backend("PUT", path, {"name": "x" * 65}).status == 400
-    unknown = world.backend("PUT", "/v1/webauthn/webauthn-registration-test-x", {"name": "a"})
-    assert said(unknown) == (404, "webauthn_registration_not_found")
+    for other in ("webauthn-registration-test-x", signed_in["user"]["emails"][0]["email_id"]):
+        unknown = world.backend("PUT", f"/v1/webauthn/{other}", {"name": "a"})
+        assert said(unknown) == (404, "webauthn_registration_not_found")
     listed = world.backend("GET", f"/v1/webauthn/credentials/{signed_in['user_id']}/{DOMAIN}").json["credentials"]
     assert [(one["webauthn_registration_id"], one["type"]) for one in listed] == [(registration, "public-key")]
     assert listed[0]["credential_id"] == _url(base64.b64encode(device.credentials[0].credential_id).decode())
@@ -398,11 +402,32 @@ def test_a_registration_is_named_and_its_credentials_are_listed(world: World) ->
     assert elsewhere.json["credentials"] == []
 
 
+def test_browsers_that_say_much_of_themselves_do_not_fill_the_cookie(world: World) -> None:
+    """A browser keeps at most 4096 bytes of a cookie (RFC 6265 section 6.1)."""
+    signed_in = world.sign_in()
+    token = signed_in["session_token"]
+    for _ in range(2):
+        asked = {"user_agent": "Mozilla/5.0 " * 85}
+        made = register(world, VirtualAuthenticator(), signed_in["user_id"], asked=asked, session_token=token).json
+        token = made["session_token"]
+    assert len(made["user"]["webauthn_registrations"][0]["user_agent"]) == 256
+    assert len(made["session_jwt"]) < 4000
+
+
 def test_a_user_has_at_most_ten_passkeys_for_a_domain(world: World) -> None:
     user_id = world.sign_in()["user_id"]
     for _ in range(10):
         assert register(world, VirtualAuthenticator(), user_id).status == 200
     answer = world.backend("POST", REGISTER_START, {"user_id": user_id, "domain": DOMAIN})
+    assert said(answer) == (400, "too_many_user_registrations_for_domain")
+
+
+def test_the_eleventh_is_refused_though_it_was_asked_for_as_the_tenth(world: World) -> None:
+    user_id = world.sign_in()["user_id"]
+    waiting = VirtualAuthenticator().register(creation(world, user_id), origin=ORIGIN)
+    for _ in range(10):
+        assert register(world, VirtualAuthenticator(), user_id).status == 200
+    answer = world.backend("POST", REGISTER, {"user_id": user_id, "public_key_credential": waiting})
     assert said(answer) == (400, "too_many_user_registrations_for_domain")
 
 
@@ -618,20 +643,51 @@ def test_a_browser_names_its_own_passkeys_only(world: World) -> None:
     assert world.browser("PUT", path, {"name": "Nobody's"}).status == 401
 
 
+def test_who_acts_as_somebody_else_changes_none_of_their_passkeys_and_becomes_no_more_by_one(tmp_path: Path) -> None:
+    """ACC-02: support sees, and neither adds, names nor joins."""
+    world = make_world(tmp_path, "asgi", impersonation=True)
+    device = VirtualAuthenticator()
+    ada, registration = enrolled(world, device)
+    token = impersonate(world, ada["user_id"])["session_token"]
+    start = world.browser("POST", f"{SDK}/register/start", {"domain": DOMAIN}, token=token)
+    assert said(start)[1] == "session_not_mutable"
+    named = world.browser("PUT", f"{SDK}/update/{registration}", {"name": "Theirs"}, token=token)
+    assert said(named)[1] == "session_not_mutable"
+    device.verifies_users = False
+    answer = device.authenticate(begin(world, "secondary", token=token), origin=ORIGIN)
+    assert said(finish(world, answer, token=token)) == (401, "webauthn_user_verification_required")
+
+
+def test_one_network_asks_for_at_most_300_challenges_a_minute(tmp_path: Path) -> None:
+    """RAT-04: autofill asks at each opening of a page, so a network may ask often; a row is kept for each."""
+    auth = make_world(tmp_path, "asgi").auth
+
+    def ask(address: str) -> str:
+        with auth.acting_as(Caller(audience="browser", ip_address=address)):
+            try:
+                step(auth.webauthn.authenticate_start(domain=DOMAIN))
+            except Refused as refused:
+                return refused.error_type
+        return ""
+
+    assert [ask("203.0.113.9") for _ in range(301)] == [""] * 300 + ["too_many_requests"]
+    assert ask("203.0.113.10") == ""
+    assert [ask(f"2001:db8::{number:x}") for number in range(301)][-1] == "too_many_requests"
+
+
 def test_the_challenges_of_one_user_are_limited(world: World) -> None:
     user_id = world.sign_in()["user_id"]
     answers = [world.backend("POST", REGISTER_START, {"user_id": user_id, "domain": DOMAIN}) for _ in range(31)]
     assert [one.status for one in answers] == [200] * 30 + [429]
 
 
-def test_a_passkey_works_though_somebody_failed_a_thousand_times(world: World) -> None:
+def test_a_passkey_works_however_often_somebody_failed(world: World) -> None:
     """A252, RAT-02: there is nothing to guess, so there is nothing to lock."""
     device = VirtualAuthenticator()
     enrolled(world, device)
     wrong = Edits(signature=lambda one: b"\x30\x06\x02\x01\x01\x02\x01\x01")
-    for _ in range(100):
+    for _ in range(30):
         assert said(sign_in(world, device, edits=wrong)) == UNABLE
-    device.credentials[0].counter = 1000
     assert sign_in(world, device).status == 200
 
 

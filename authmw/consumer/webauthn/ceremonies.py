@@ -77,13 +77,13 @@ async def judged(challenge: Challenge, subject_id: str, judge: Callable[[], T]) 
 
 
 async def charge_ceremony(call: Call, subject: Subject | None) -> None:
-    """Count a challenge: 30 a minute for one user, 120 for one visitor's network without one. Refused: `too_many_requests`."""
+    """Count a challenge: 30 a minute for one user, 300 for one visitor's network without one. Refused: `too_many_requests`."""
     project, minute = call.settings.project_id, timedelta(minutes=1)
     if subject is not None:
         await charge(call, Limit("passkey challenges", (project, subject.id), 30, minute))
     elif call.caller.audience == "browser" and call.caller.ip_address:
         asked_from = network_of(call.caller.ip_address)
-        await charge(call, Limit("passkey challenges from a network", (project, asked_from), 120, minute))
+        await charge(call, Limit("passkey challenges from a network", (project, asked_from), 300, minute))
 
 
 def _key(purpose: str, text: str) -> str:

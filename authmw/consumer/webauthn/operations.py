@@ -48,6 +48,7 @@ from authmw.errors import Refused
 from authmw.factors.challenges import Challenge
 from authmw.factors.webauthn.answers import Attestation, read_assertion, read_attestation
 from authmw.factors.webauthn.rules import (
+    AGENT,
     REGISTRATIONS,
     AuthenticatorType,
     Registrant,
@@ -123,7 +124,7 @@ class WebAuthn(Product):
         details = {
             "domain": party.domain,
             "handle": handle,
-            "user_agent": user_agent or agent_of(call),
+            "user_agent": (user_agent or agent_of(call))[:AGENT],
             "authenticator_type": authenticator_type or "",
             "passkey": return_passkey_credential_options,
         }

@@ -24,6 +24,9 @@ LIFE = timedelta(minutes=5)
 REGISTRATIONS = 10
 """Registrations that a user may have for one domain."""
 
+AGENT = 256
+"""Characters of the user agent that are kept of a registration: they come back in each session's JWT, which must fit into a cookie."""
+
 HANDLE_BYTES = 64
 """Bytes of the longest user handle (WebAuthn section 5.4.3)."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authmw.errors import Refused
+from authmw.errors import Misconfigured, Refused
 from authmw.factors.webauthn.answers import read_assertion, read_attestation
 from authmw.factors.webauthn.rules import Registrant, creation_options, request_options
 from authmw.factors.webauthn.verification import Registered, Used, verify_assertion, verify_registration
@@ -388,3 +389,10 @@ def test_hostile_bytes_are_refused_and_raise_nothing_else(data: bytes) -> None:
 def test_whatever_is_no_answer_is_refused(text: str) -> None:
     for read in (read_attestation, read_assertion):
         assert refusal(read, text).startswith("invalid_public_key_credential")
+
+
+def test_a_library_that_is_not_there_is_named_and_not_blamed_on_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = read_attestation(VirtualAuthenticator().register(creation(), origin=ORIGIN))
+    monkeypatch.setitem(sys.modules, "webauthn.helpers", None)
+    with pytest.raises(Misconfigured, match=r"authmw\[passkeys\]"):
+        verify_registration(answer, PARTY, user_verification=False, roots=(), now=NOW)
