@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,3 +52,27 @@ def running(make: Callable[[str], Auth], inbox: Inbox) -> Iterator[stytch.Client
 def client(tmp_path: Path, inbox: Inbox) -> Iterator[stytch.Client]:
     with running(lambda url: dev_auth(tmp_path / "dev.sqlite3", url, inbox), inbox) as client:
         yield client
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[dict[str, str]]:
+    """What `authmw dev` writes once it listens."""
+    ready = folder / "ready.json"
+    command = [sys.executable, "-m", "authmw.cli", "dev", "--port", "0", "--database", str(folder / "dev.sqlite3")]
+    with subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "python -c" in line:
+                break
+        while not ready.exists() and process.poll() is None:
+            continue
+        yield json.loads(ready.read_text())
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """One that the whole story is told to."""
+    with served(tmp_path_factory.mktemp("dev")) as facts:
+        yield facts

@@ -3,45 +3,18 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
 import pytest
 
+from tests.clients.conftest import served
 from tests.servers import Machine
 
 SCRIPTS = Path(__file__).parents[1] / "js"
 
 pytestmark = [pytest.mark.server("node"), pytest.mark.xdist_group("node")]
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[dict[str, str]]:
-    """What `authmw dev` writes once it listens."""
-    ready = folder / "ready.json"
-    command = [sys.executable, "-m", "authmw.cli", "dev", "--port", "0", "--database", str(folder / "dev.sqlite3")]
-    with subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if "python -c" in line:
-                break
-        while not ready.exists() and process.poll() is None:
-            continue
-        yield json.loads(ready.read_text())
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """One that the whole story is told to."""
-    with served(tmp_path_factory.mktemp("dev")) as facts:
-        yield facts
 
 
 def run(script: str, facts: dict[str, str], machine: Machine) -> dict[str, object]:

@@ -15,8 +15,11 @@ from werkzeug.test import Client
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 URL = "http://localhost:8000"
-RECIPES = ["starlette_app", "quart_app", "litestar_app", "asgi_app", "wsgi_app", "django_app", "django_app:wsgi_app"]
-GUARDED = {"starlette_app", "quart_app", "litestar_app", "django_app", "django_app:wsgi_app"}
+RECIPES = [
+    *("fastapi_sign_in", "flask_sign_in:app", "django_app", "django_app:wsgi_app"),
+    *("starlette_app", "quart_app", "litestar_app", "asgi_app", "wsgi_app"),
+]
+BARE = {"asgi_app", "wsgi_app"}
 Answer: TypeAlias = tuple[int, str, dict[str, str]]
 _django: dict[str, Any] = {}
 
@@ -27,7 +30,7 @@ class Visitor:
     def __init__(self, recipe: dict[str, Any], protocol: str) -> None:
         self.inbox = recipe["inbox"]
         self.client: Any = (
-            Client(recipe["wsgi_app"])
+            Client(recipe.get("wsgi_app") or recipe["app"])
             if protocol == "wsgi"
             else TestClient(recipe["app"], base_url=URL, raise_server_exceptions=False)
         )
@@ -68,18 +71,22 @@ def visitor(name: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: py
 
 def sign_in(visitor: Visitor, address: str) -> None:
     assert visitor.go("POST", "/login", {"email": address})[:2] == (200, "Look into your inbox.")
-    page = visitor.go("GET", "/authenticate?token=" + visitor.inbox.entries()[0].links[0].split("token=")[-1])[1]
+    # The mailed link leads to our page, which goes on to the app's and consumes nothing.
+    status, _, headers = visitor.go("GET", visitor.inbox.entries()[0].links[0].removeprefix(URL))
+    landing = headers["location"]
+    assert (status, landing.startswith(f"{URL}/authenticate?")) == (303, True)
+    page = visitor.go("GET", landing.removeprefix(URL))[1]
     token = re.search(r'value="([^"]+)"', page)
     assert token is not None
     assert visitor.go("POST", "/authenticate", {"token": token[1]})[0] in {200, 303}
 
 
 def test_a_stranger_signs_in_by_the_mailed_link_and_sees_the_page(visitor: Visitor, name: str) -> None:
-    """QS-09."""
+    """QS-09: POST /login, the mail in the inbox, the click, signed in."""
     assert visitor.go("GET", "/dashboard")[:2] == (200, "Log in to view this page")
     sign_in(visitor, f"{name.replace(':', '-')}@example.org")
     assert visitor.go("GET", "/dashboard")[:2] == (200, "You're logged in.")
-    for path in ["/me", "/later"] if name in GUARDED else ["/me"]:
+    for path in ["/me"] if name in BARE else ["/me", "/later"]:
         status, text, _ = visitor.go("GET", path)
         assert status == 200
         assert text.startswith("user-test-")
@@ -90,7 +97,7 @@ def test_a_guarded_view_refuses_a_stranger_or_leads_to_sign_in(
 ) -> None:
     """QS-07. A refusal is no error of the host's: no framework logs one."""
     caplog.set_level(logging.WARNING)
-    for path in ["/me", "/later"] if name in GUARDED else ["/me"]:
+    for path in ["/me"] if name in BARE else ["/me", "/later"]:
         status, text, headers = visitor.go("GET", path)
         assert (status, headers["content-type"]) == (401, "application/json")
         assert "user_unauthenticated" in text
