@@ -17,9 +17,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from authmw import Auth, AuthMiddleware, Cookies, Provider, Settings, current_token, require_bearer
+from authmw import Auth, AuthMiddleware, Cookies, ProtectedResource, Provider, Settings, current_token, require_bearer
 from authmw.ports import EmailSender
-from authmw.provider import Resource
 from authmw.redirects import safe_next
 from authmw_adapters.console import ConsoleEmailSender
 from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
@@ -27,7 +26,7 @@ from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
 
 def make_app(url: str, email: EmailSender) -> Starlette:
     """The whole host: tools, consent page (authmw's own) and a sign-in by a code."""
-    notes = Resource(url=f"{url}/mcp", name="Notes", scopes={"notes:read": "Read your notes."})
+    notes = ProtectedResource(url=f"{url}/mcp", name="Notes", scopes={"notes:read": "Read your notes."})
     settings = Settings(
         project_id="project-test-1",
         secret="a-secret-of-your-own",

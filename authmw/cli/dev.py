@@ -13,6 +13,7 @@ import uvicorn
 
 from authmw.auth import Auth
 from authmw.cli.demo import LOOPBACK_HOSTS, demo_app
+from authmw.provider import Provider
 from authmw.redirects import RedirectType, RedirectURL
 from authmw.settings import Cookies, Settings
 from authmw.testing.stand_ins import StandIns
@@ -38,6 +39,7 @@ def dev_auth(database: Path, url: str, inbox: Inbox | None = None) -> Auth:
             claim_roots=True,
             step_up_path="/second",
             oauth=providers.configured(),
+            provider=Provider(dynamic_registration=True, device_grant=True),
             cookies=Cookies(secure=False),
             cors_origins=("http://localhost:3000", url, url.replace("//localhost", "//127.0.0.1")),
             redirect_urls=(

@@ -75,3 +75,11 @@ def test_passwords_are_made_used_and_reset(tmp_path: Path, machine: Machine) -> 
     assert len(set(users)) == 1
     assert (seen["valid"], seen["same"]) == (False, True)
     assert (seen["weak"], seen["old"]) == ("400 weak_password", "401 unauthorized_credentials")
+
+
+def test_a_person_lets_an_app_in_and_takes_it_back(story: dict[str, object]) -> None:
+    first, _ = cast("list[list[str]]", story["oauth"])
+    assert story["consent"] is True
+    assert story["introspected"] == first[0]
+    assert story["apps"] == [["Notes"], []]
+    assert story["rotated"] is True

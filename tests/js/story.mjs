@@ -58,6 +58,50 @@ const bySlack = await client.oauth.authenticate({
 });
 const noProvider = await refusal(() => client.oauth.attach({ provider: "nobody", user_id: byGitHub.user_id }));
 
+// Connected apps: the client of an app that the person lets in, at the endpoints that belong to it.
+const { connected_app: app } = await client.connectedApp.clients.create({
+  client_type: "third_party",
+  client_name: "Notes",
+  redirect_urls: ["https://app.example/back"],
+});
+const verifier = "v".repeat(43);
+const hashed = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
+const asking = {
+  client_id: app.client_id,
+  redirect_uri: "https://app.example/back",
+  response_type: "code",
+  scopes: ["openid", "offline_access"],
+  user_id: byGitHub.user_id,
+};
+const consent = await client.idp.oauth.authorizeStart(asking);
+const { authorization_code: code } = await client.idp.oauth.authorize({
+  ...asking,
+  consent_granted: true,
+  code_challenge: Buffer.from(hashed).toString("base64url"),
+});
+const redeemed = await fetch(`${url}/v1/public/${project_id}/oauth2/token`, {
+  method: "POST",
+  body: new URLSearchParams({
+    grant_type: "authorization_code",
+    client_id: app.client_id,
+    client_secret: app.client_secret,
+    redirect_uri: asking.redirect_uri,
+    code_verifier: verifier,
+    code,
+  }),
+});
+const { access_token } = await redeemed.json();
+const introspected = await client.idp.introspectTokenNetwork({
+  token: access_token,
+  client_id: app.client_id,
+  client_secret: app.client_secret,
+});
+const letIn = (await client.users.connectedApps({ user_id: byGitHub.user_id })).connected_apps;
+await client.users.revoke({ user_id: byGitHub.user_id, connected_app_id: app.client_id });
+const taken = (await client.users.connectedApps({ user_id: byGitHub.user_id })).connected_apps;
+const started = await client.connectedApp.clients.secrets.rotateStart({ client_id: app.client_id });
+const rotated = await client.connectedApp.clients.secrets.rotate({ client_id: app.client_id });
+
 console.log(
   JSON.stringify({
     created: created.user_id,
@@ -73,5 +117,9 @@ console.log(
     oauth: [byGitHub, bySlack].map((answer) => [answer.user_id, answer.provider_type]),
     attached: bySlack.user.providers.map((one) => one.provider_type).sort(),
     noProvider,
+    consent: consent.consent_required,
+    introspected: introspected.subject,
+    apps: [letIn, taken].map((list) => list.map((one) => one.name)),
+    rotated: started.connected_app.next_client_secret_last_four === rotated.connected_app.client_secret_last_four,
   }),
 );
