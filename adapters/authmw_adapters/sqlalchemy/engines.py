@@ -1,0 +1,164 @@
+"""How work on a connection is run: on a blocking engine in the calling thread, on an asyncio engine on the running loop, which has a pool of its own.
+
+Law: every connection is in autocommit, and a transaction is begun and ended in so many words: a read costs one round trip. What a database says no with
+leaves as an error of the storage port, without the database's text, which may hold values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from authmw.errors import Conflict, OutcomeUnknown, StorageError
+
+T = TypeVar("T")
+_UNDONE_STATES = ("40001", "40P01", "40002")
+_UNDONE_NUMBERS = (1213, 1020)
+"""Deadlock, and a record that changed since it was read, as MySQL and MariaDB number them."""
+_BEGIN = {"sqlite": ("BEGIN IMMEDIATE",), "postgresql": ("BEGIN",)}
+_BEGIN_MYSQL = ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION")
+# Transactions are ended by us, so a connection that comes back has nothing to roll back. Errors and logs of SQLAlchemy hold no values.
+_OPTIONS: dict[str, Any] = {"pool_pre_ping": True, "pool_reset_on_return": None, "hide_parameters": True}
+
+
+class Blocking:
+    """Runs work on a blocking engine: one that is made for an address, or the host's own."""
+
+    def __init__(self, engine: str | URL | Engine, options: dict[str, Any]) -> None:
+        made = engine if isinstance(engine, Engine) else create_engine(engine, **_pooled(make_url(engine)), **options)
+        self._engine = made.execution_options(isolation_level="AUTOCOMMIT")
+        self.dialect: Dialect = made.dialect
+        self._inherited: list[object] = []
+        _everyone.add(self)
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """What `work` gives on a connection of its own."""
+        with _faults(self.dialect), self._engine.connect() as connection:
+            return work(connection)
+
+    async def close(self) -> None:
+        """Close what is not in use; the next call opens again."""
+        self._engine.dispose()
+
+    def forked(self) -> None:
+        """In a child: leave the parent's connections alone, not even collecting them, for that would end them for the parent."""
+        self._inherited.append(self._engine.pool)
+        self._engine.dispose(close=False)
+
+
+class Asynchronous:
+    """Runs work on an asyncio engine: one for each loop, made for an address, or the host's own, which belongs to one loop."""
+
+    def __init__(self, engine: str | URL | AsyncEngine, options: dict[str, Any]) -> None:
+        self._address = None if isinstance(engine, AsyncEngine) else make_url(engine)
+        self._own = engine if isinstance(engine, AsyncEngine) else None
+        self._options = options
+        self._engines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncEngine]
+        self._engines = weakref.WeakKeyDictionary()
+        self._inherited: list[object] = []
+        self.dialect: Dialect = self._own.dialect if self._own else self._made().dialect
+        _everyone.add(self)
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """What `work` gives on a connection of the running loop."""
+        loop = asyncio.get_running_loop()
+        engine = self._engines.get(loop)
+        if engine is None:
+            made = self._own or self._made()
+            engine = self._engines[loop] = made.execution_options(isolation_level="AUTOCOMMIT")
+        with _faults(self.dialect):
+            async with engine.connect() as connection:
+                return await connection.run_sync(work)
+
+    async def close(self) -> None:
+        """Close what this loop has and does not use; the next call opens again."""
+        if engine := self._engines.pop(asyncio.get_running_loop(), None):
+            await engine.dispose()
+
+    def forked(self) -> None:
+        """In a child: leave the parent's connections alone."""
+        self._inherited.append(self._engines)
+        self._engines = weakref.WeakKeyDictionary()
+
+    def _made(self) -> AsyncEngine:
+        assert self._address is not None
+        return create_async_engine(self._address, **_pooled(self._address), **self._options)
+
+
+def _pooled(address: URL) -> dict[str, Any]:
+    """The options of an engine that is ours. SQLite has no server whose connections could be lost."""
+    return _OPTIONS if address.get_backend_name() != "sqlite" else {**_OPTIONS, "pool_pre_ping": False}
+
+
+_everyone: weakref.WeakSet[Blocking | Asynchronous] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for one in _everyone:
+        one.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+@contextmanager
+def transaction(connection: Connection) -> Generator[None]:
+    """What is done inside happens whole or not at all. Conflict if the database undid it; OutcomeUnknown if it did not say whether it is done."""
+    try:
+        for statement in _BEGIN.get(connection.dialect.name, _BEGIN_MYSQL):
+            connection.exec_driver_sql(statement)
+        yield
+    except BaseException:
+        _undo(connection)
+        raise
+    try:
+        connection.exec_driver_sql("COMMIT")
+    except BaseException as error:
+        _undo(connection)
+        if not isinstance(error, SQLAlchemyError | OSError):
+            raise
+        if undone(error):
+            raise _LOST from None
+        raise OutcomeUnknown("The database did not acknowledge a commit.") from None
+
+
+_LOST = Conflict("The database undid a commit in favour of another.")
+
+
+def _undo(connection: Connection) -> None:
+    try:
+        connection.exec_driver_sql("ROLLBACK")
+    except (SQLAlchemyError, OSError):
+        # What cannot even be rolled back is not used again; closing it rolls back.
+        connection.invalidate()
+
+
+def undone(error: BaseException) -> bool:
+    """Whether the database has rolled back because of other transactions: a deadlock, or a serialization failure."""
+    if not isinstance(error, DBAPIError):
+        return False
+    origin: Any = error.orig
+    state = getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None)
+    number = origin.args[0] if origin is not None and origin.args else None
+    return state in _UNDONE_STATES or number in _UNDONE_NUMBERS
+
+
+@contextmanager
+def _faults(dialect: Dialect) -> Generator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, OSError, dialect.loaded_dbapi.Error) as error:
+        # The driver's own errors come through where SQLAlchemy readies a connection.
+        if undone(error):
+            raise _LOST from None
+        raise StorageError("The database cannot do this now.") from None

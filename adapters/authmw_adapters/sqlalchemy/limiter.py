@@ -1,0 +1,152 @@
+"""`SQLAlchemyLimiter`: limits in an SQL database, counted atomically for all processes. A count may be lost with the database's power (PostgreSQL does not wait
+for the disk).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import URL, Connection, Engine
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from authmw.errors import Conflict, StorageError
+from authmw.limits import Limit, nanoseconds, remaining, take_all
+from authmw.storage import IO
+from authmw_adapters.sqlalchemy.engines import Asynchronous, Blocking, transaction, undone
+from authmw_adapters.sqlalchemy.schema import locked
+from authmw_adapters.sqlalchemy.types import ExactText, is_mysql
+
+_DIGEST_LENGTH = 100
+_TAKES_PER_SWEEP = 50
+_TRIES = 8
+_counts = sa.Table(
+    "authmw_counts",
+    sa.MetaData(),
+    sa.Column("digest", ExactText(_DIGEST_LENGTH), primary_key=True),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("forever", sa.Boolean, nullable=False),
+)
+sa.Index("authmw_counts_full", _counts.c.forever, _counts.c.count)
+_held = (
+    sa.select(_counts.c.digest, _counts.c.count)
+    .where(_counts.c.digest.in_(sa.bindparam("digests", expanding=True)))
+    .order_by(_counts.c.digest)
+)
+_change = _counts.update().where(_counts.c.digest == sa.bindparam("d")).values(count=sa.bindparam("c"))
+
+
+class _Limiter:
+    """What both limiters do; they differ in how work is run."""
+
+    io: IO
+
+    def __init__(self, runner: Blocking | Asynchronous) -> None:
+        self._runner = runner
+        self._prepared = False
+        self._takes = 0
+
+    async def prepare(self) -> None:
+        """Make the table if it is missing."""
+        if not self._prepared:
+            await self._runner.run(_make)
+            self._prepared = True
+
+    async def take(self, *limits: Limit, now: datetime) -> None:
+        """Charge every limit once, or none."""
+        await self.prepare()
+        self._takes += 1
+        await self._runner.run(partial(_taken, limits=limits, moment=nanoseconds(now)))
+        if self._takes % _TAKES_PER_SWEEP == 0:
+            await self._runner.run(partial(_swept, moment=nanoseconds(now)))
+
+    async def peek(self, limit: Limit, now: datetime) -> int:
+        """How many could be taken now."""
+        await self.prepare()
+        counts = await self._runner.run(lambda connection: _read(connection, _held, [limit.digest]))
+        return remaining(limit, counts.get(limit.digest, 0), nanoseconds(now))
+
+    async def reset(self, *limits: Limit) -> None:
+        """Forget what was counted."""
+        await self.prepare()
+        gone = _counts.delete().where(_counts.c.digest.in_([limit.digest for limit in limits]))
+        await self._runner.run(lambda connection: connection.execute(gone))
+
+    async def close(self) -> None:
+        """Close the connections that are not in use."""
+        await self._runner.close()
+
+
+class SQLAlchemyLimiter(_Limiter):
+    """A `RateLimiter` on a blocking driver. `engine` is as that of `SQLAlchemyStorage`; it may be the same."""
+
+    io: IO = "blocking"
+
+    def __init__(self, engine: str | URL | Engine, **options: Any) -> None:
+        super().__init__(Blocking(engine, options))
+
+
+class AsyncSQLAlchemyLimiter(_Limiter):
+    """A `RateLimiter` on an asyncio driver. `engine` is as that of `AsyncSQLAlchemyStorage`; it may be the same."""
+
+    io: IO = "async"
+
+    def __init__(self, engine: str | URL | AsyncEngine, **options: Any) -> None:
+        super().__init__(Asynchronous(engine, options))
+
+
+def _make(connection: Connection) -> None:
+    with locked(connection, "limits"):
+        _counts.create(connection, checkfirst=True)
+
+
+def _read(connection: Connection, statement: sa.Select[Any], digests: Sequence[str]) -> dict[str, int]:
+    return dict(connection.execute(statement, {"digests": digests}).tuples().all())
+
+
+def _taken(connection: Connection, limits: Sequence[Limit], moment: int) -> None:
+    digests = sorted({limit.digest for limit in limits})
+    for _ in range(_TRIES):
+        try:
+            with transaction(connection):
+                if connection.dialect.name == "postgresql":
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                counts = _read(connection, _held.with_for_update(), digests)
+                if len(counts) == len(digests):
+                    # A refusal is raised here and rolls back.
+                    after = take_all({limit: counts[limit.digest] for limit in limits}, moment)
+                    connection.execute(_change, [{"d": limit.digest, "c": count} for limit, count in after.items()])
+                    return
+        except Conflict:
+            continue
+        except DBAPIError as error:
+            if not undone(error):
+                raise
+            continue
+        missing = [
+            {"digest": limit.digest, "count": 0, "forever": limit.per is None}
+            for limit in limits
+            if limit.digest not in counts
+        ]
+        connection.execute(_made_up(connection.dialect), missing)
+    raise StorageError("Too many others count the same limits at once.")
+
+
+def _made_up(dialect: Dialect) -> sa.Insert:
+    """Counts that nobody has taken from, unless somebody else makes them at this moment."""
+    if is_mysql(dialect):
+        return mysql.insert(_counts).prefix_with("IGNORE")
+    insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+    return insert(_counts).on_conflict_do_nothing()
+
+
+def _swept(connection: Connection, moment: int) -> None:
+    full = sa.and_(_counts.c.forever.is_(sa.false()), _counts.c.count < moment)
+    digests = connection.execute(sa.select(_counts.c.digest).where(full).limit(100)).scalars().all()
+    connection.execute(_counts.delete().where(_counts.c.digest.in_(digests), full))

@@ -1,0 +1,213 @@
+"""The storage port on SQL databases of many processes.
+
+Each commit is one transaction that locks what it names in one order: what is written for itself, what is checked for sharing. So `READ COMMITTED` is enough,
+and a stricter isolation, as distributed relatives of PostgreSQL have it, only adds conflicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import URL, Connection, Engine, delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from authmw.errors import Conflict, Duplicate, StorageError
+from authmw.storable import check_changed_values, check_commit, storable_text, storable_value
+from authmw.storage import IO, Check, Cursor, Delete, Filter, Insert, Order, Page, Record, Value, Write, key_of
+from authmw_adapters.layout import Change, checked_namespace, joined
+from authmw_adapters.sqlalchemy.engines import Asynchronous, Blocking, transaction
+from authmw_adapters.sqlalchemy.queries import counting, paging
+from authmw_adapters.sqlalchemy.schema import migrate
+from authmw_adapters.sqlalchemy.tables import Table
+
+R = TypeVar("R", bound=Record)
+_KEPT_AFTER_EXPIRY = timedelta(days=1)
+
+
+class _Storage:
+    """What both storages do; they differ in how work is run."""
+
+    io: IO
+
+    def __init__(self, runner: Blocking | Asynchronous, namespace: str) -> None:
+        self._prefix = checked_namespace(namespace)
+        self._runner = runner
+        self._tables: dict[type[Record], Table[Any]] = {}
+
+    async def prepare(self, kinds: Sequence[type[Record]]) -> None:
+        """Create what is missing, add columns and fill indexes that are new, under a lock. StorageError if a newer version wrote here."""
+        tables = [self._table(kind) for kind in dict.fromkeys(kinds)]
+        await self._runner.run(partial(migrate, prefix=self._prefix, tables=tables))
+
+    async def get(self, kind: type[R], key: str) -> R | None:
+        """The record of this key."""
+        table = self._table(kind)
+        if not storable_text(key):
+            return None
+        row = await self._runner.run(lambda connection: connection.execute(table.get, {"k": key}).first())
+        return table.read(row) if row else None
+
+    async def find(self, kind: type[R], index: str, value: Value) -> R | None:
+        """The record that holds this value in a unique index."""
+        table = self._table(kind)
+        statement = table.find(index)
+        if not storable_value(value):
+            return None
+        row = await self._runner.run(lambda one: one.execute(statement, {"value": joined(value)}).first())
+        return table.read(row) if row else None
+
+    async def page(
+        self, kind: type[R], where: Filter, *, order: Order = Order(), after: Cursor | None = None, limit: int
+    ) -> Page[R]:
+        """Some records in order."""
+        if not 1 <= limit <= 1000:
+            raise StorageError("A page holds 1 to 1000 records.")
+        table = self._table(kind)
+        # One more than asked shows whether there is another page.
+        statement = paging(table, where, order, after, limit + 1)
+        rows = await self._runner.run(lambda connection: connection.execute(statement).all())
+        records = tuple(table.read(row) for row in rows[:limit])
+        return Page(records, table.cursor(records[-1], order) if len(rows) > limit else None)
+
+    async def count(self, kind: type[R], where: Filter, *, at_most: int) -> int:
+        """How many records the filter holds for, up to `at_most`."""
+        statement = counting(self._table(kind), where, at_most)
+        return await self._runner.run(lambda connection: connection.execute(statement).scalar_one())
+
+    async def commit(self, *writes: Write) -> None:
+        """All of the writes or none."""
+        check_commit(writes)
+        ordered = sorted(writes, key=lambda write: (self._table(type(write.record)).name, key_of(write.record)))
+        await self._runner.run(partial(self._commit, writes=ordered))
+
+    async def sweep(self, now: datetime, limit: int) -> int:
+        """Drop what expired more than a day ago."""
+        swept = 0
+        for table in list(self._tables.values()):
+            if table.description.expires and swept < limit:
+                over = partial(_swept, table=table, over=now - _KEPT_AFTER_EXPIRY, limit=limit - swept)
+                swept += await self._runner.run(over)
+        return swept
+
+    async def close(self) -> None:
+        """Close the connections that are not in use."""
+        await self._runner.close()
+
+    def _table(self, kind: type[R]) -> Table[R]:
+        table = self._tables.get(kind)
+        if table is None:
+            table = self._tables[kind] = Table(kind, self._prefix, self._runner.dialect)
+        return cast("Table[R]", table)
+
+    def _commit(self, connection: Connection, writes: Sequence[Write]) -> None:
+        with transaction(connection):
+            changes: list[tuple[Table[Any], Change]] = []
+            for write in writes:
+                table = self._table(type(write.record))
+                if isinstance(write, Check):
+                    _check(connection, table, write.record)
+                else:
+                    changes.append((table, _judged(connection, table, write)))
+            check_changed_values(sum(change.index_values for _, change in changes))
+            for step in (_take_values, _write_row, _add_values):
+                for table, change in changes:
+                    step(connection, table, change)
+
+
+class SQLAlchemyStorage(_Storage):
+    """A `Storage` on a blocking driver: PostgreSQL (psycopg), MariaDB and MySQL (pymysql), SQLite.
+
+    `engine` is an address, with `options` of `create_engine`, or the host's own engine. `namespace` prefixes the tables; two namespaces never see each other.
+    Raises ValueError for a namespace that is not a plain lower-case name.
+    """
+
+    io: IO = "blocking"
+
+    def __init__(self, engine: str | URL | Engine, namespace: str = "", **options: Any) -> None:
+        super().__init__(Blocking(engine, options), namespace)
+
+
+class AsyncSQLAlchemyStorage(_Storage):
+    """A `Storage` on an asyncio driver: PostgreSQL (asyncpg, psycopg), MariaDB and MySQL (aiomysql).
+
+    `engine` is an address, with `options` of `create_async_engine`; each loop gets a pool of its own. A host's own engine belongs to one loop.
+    """
+
+    io: IO = "async"
+
+    def __init__(self, engine: str | URL | AsyncEngine, namespace: str = "", **options: Any) -> None:
+        super().__init__(Asynchronous(engine, options), namespace)
+
+
+def _check(connection: Connection, table: Table[Any], record: Record) -> None:
+    held = connection.execute(table.checked, {"k": key_of(record)}).scalar()
+    if held != record.version:
+        raise _changed(table)
+
+
+def _judged(connection: Connection, table: Table[Any], write: Write) -> Change:
+    """What a write changes; its row is locked. Conflict if it does not apply to what is stored."""
+    if isinstance(write, Insert):
+        return Change(table, write, None)
+    row = connection.execute(table.locked, {"k": key_of(write.record)}).first()
+    old = table.read(row) if row else None
+    if old is None or old.version != write.record.version:
+        raise _changed(table)
+    return Change(table, write, old)
+
+
+def _take_values(connection: Connection, table: Table[Any], change: Change) -> None:
+    """What goes, goes first: a value may move from one record to another."""
+    for name, values in change.gone.items():
+        if values:
+            connection.execute(table.take_values[name], {"k": change.key, "gone": [joined(value) for value in values]})
+
+
+def _write_row(connection: Connection, table: Table[Any], change: Change) -> None:
+    record = change.write.record
+    if isinstance(change.write, Insert):
+        try:
+            connection.execute(table.insert, table.row(record, record.version + 1))
+        except IntegrityError:
+            message = f"A record of {table.description.kind} has this key."
+            raise Conflict(message) from None
+        return
+    held = {"k": change.key, "v": record.version}
+    if isinstance(change.write, Delete):
+        done = connection.execute(table.delete, held)
+    else:
+        done = connection.execute(table.update, {**table.row(record, record.version + 1, "new_"), **held})
+    if done.rowcount != 1:
+        raise _changed(table)
+
+
+def _add_values(connection: Connection, table: Table[Any], change: Change) -> None:
+    """Add what is new. Duplicate if a unique index holds it for another record."""
+    for name, values in change.new.items():
+        if values:
+            new = [{"value": joined(value), "record": change.key} for value in values]
+            try:
+                connection.execute(table.side_tables[name].insert(), new)
+            except IntegrityError:
+                raise Duplicate(table.description.kind, name) from None
+
+
+def _swept(connection: Connection, table: Table[Any], over: datetime, limit: int) -> int:
+    expired = table.table.c[str(table.description.expires)] < over
+    # What another sweep or a commit holds is left to the next one.
+    chosen = select(table.place).where(expired).limit(limit).with_for_update(skip_locked=True)
+    with transaction(connection):
+        keys = connection.execute(chosen).scalars().all()
+        if keys:
+            for side in table.side_tables.values():
+                connection.execute(delete(side).where(side.c.record.in_(keys)))
+            connection.execute(delete(table.table).where(table.place.in_(keys)))
+    return len(keys)
+
+
+def _changed(table: Table[Any]) -> Conflict:
+    return Conflict(f"A record of {table.description.kind} has changed.")
