@@ -26,7 +26,7 @@ from authmw.ledger.performing import Performer
 from authmw.ledger.records import Delivery, Event, Outgoing, Purge
 from authmw.ledger.telling import tell_due
 from authmw.limits import RateLimiter
-from authmw.operations import Caller, Core, Visit, visit
+from authmw.operations import Caller, Core, Visit, joined, visit
 from authmw.people.apps import ConnectedApp, Consent, Grant
 from authmw.people.purging import purge_due
 from authmw.people.records import Credential, Organization, Session, User
@@ -184,6 +184,24 @@ class Auth(Products):
             yield
         finally:
             visit.reset(token)
+
+    @contextmanager
+    def within(self, connection: object) -> Generator[None]:
+        """Make operations called inside part of a transaction of the host's own, which commits or rolls back as the host decides.
+
+        `connection` is one that the storage can join, of the same database: a `Connection` of SQLAlchemy, or an `AsyncConnection` where the storage is asynchronous. An
+        operation is a savepoint in it. It is tried once: `Conflict` rolls back to the savepoint and is raised, and the host tries its transaction again. Messages
+        and changes leave by `authmw worker`, after the commit. Raises TypeError if the storage cannot join this.
+        """
+        join = getattr(self.storage, "join", None)
+        if join is None:
+            message = f"{type(self.storage).__name__} has no transactions that a host could begin."
+            raise TypeError(message)
+        token = joined.set(join(connection))
+        try:
+            yield
+        finally:
+            joined.reset(token)
 
     def keep(self, answer: object) -> None:
         """Have the answer of a sign-in, called in a view of the host, put into the visitor's cookies on the way out. RuntimeError outside a request."""

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -123,6 +123,9 @@ class Visit:
         return other
 
 
+CLAIMED = timedelta(seconds=30)
+"""What a call leaves behind is first tried by its own process; after so long any worker may take it."""
+
 visit: ContextVar[Visit | None] = ContextVar("authmw_visit", default=None)
 
 
@@ -139,6 +142,8 @@ class Call:
     project: Snapshot = attrs.field(repr=False)
     """The project as it stood when the call began."""
     memory: dict[object, Any] = attrs.field(factory=dict[object, Any], repr=False)
+    joined: Storage | None = attrs.field(default=None, repr=False)
+    """The host's transaction that this call is part of: it is tried once, and what follows a commit is left to the worker."""
     committed: bool = False
     met: Mapping[tuple[str, str], bool] = attrs.field(factory=dict[tuple[str, str], bool], repr=False)
     """The records at which the last try met others (see `ledger.lanes`)."""
@@ -161,6 +166,16 @@ class Call:
         """The project's settings as they stood when the call began."""
         return self.project.settings
 
+    @property
+    def store(self) -> Storage:
+        """Where the call commits."""
+        return self.joined or self.core.storage
+
+    @property
+    def due(self) -> timedelta:
+        """How long what the call leaves behind belongs to this process, before a worker may take it: not at all if its commit is not ours to see."""
+        return timedelta(0) if self.joined else CLAIMED
+
     async def once(self, key: object, act: Callable[[], Awaitable[Any]]) -> Any:
         """Do what may not happen twice in one call, however often the decision is repeated; a refusal is remembered too."""
         if key not in self.memory:
@@ -174,6 +189,8 @@ class Call:
         return result
 
 
+joined: ContextVar[Storage | None] = ContextVar("authmw_joined", default=None)
+"""The transaction of the host's own that operations are part of (`Auth.within`), as a storage."""
 _current: ContextVar[Call | None] = ContextVar("authmw_call", default=None)
 
 

@@ -86,7 +86,7 @@ async def commit(*writes: Write, subject_id: str = "", factor: str = "", refusal
 
 async def _commit_once(call: Call, writes: tuple[Write, ...], event: Event) -> None:
     try:
-        await call.core.storage.commit(*writes)
+        await call.store.commit(*writes)
     except Conflict:
         call.met = places_of(writes)
         raise

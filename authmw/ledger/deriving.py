@@ -18,8 +18,6 @@ from authmw.ledger.records import Delivery, Event
 from authmw.operations import Call
 from authmw.storage import Delete, Insert, Record, Update, Write, key_of
 
-CLAIMED = timedelta(seconds=30)
-"""A delivery is born claimed by its own process for so long; then any worker may take it."""
 LIFE = timedelta(days=7)
 """For so long a listener that fails is asked again."""
 PURPOSE = "change"
@@ -83,6 +81,6 @@ def _delivery(call: Call, listener: Listener, change: Change) -> Delivery:
         object_id=change.id,
         position=f"{change.version:019}",
         sealed=seal(call.core.roots, PURPOSE, delivery_id, msgspec.msgpack.encode(change)),
-        due_at=call.now + CLAIMED,
+        due_at=call.now + call.due,
         expires_at=call.now + LIFE,
     )

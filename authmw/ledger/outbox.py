@@ -20,12 +20,10 @@ from authmw.crypto.sealing import SealBroken, seal, unseal
 from authmw.errors import SendingFailed
 from authmw.ledger.commits import settle
 from authmw.ledger.records import Event, Outgoing
-from authmw.operations import Call, Core
+from authmw.operations import CLAIMED, Call, Core
 from authmw.ports import EmailMessage, PhoneMessage
 from authmw.storage import Between, Delete, Order, Update, Write, moment
 
-CLAIMED = timedelta(seconds=30)
-"""A message is born claimed by its own process for so long; then any worker may take it."""
 FIRST_ATTEMPT = 10.0
 """Seconds that a caller waits for the first attempt."""
 LIFE = timedelta(days=1)
@@ -55,7 +53,7 @@ def enclose(call: Call, channel: str, payload: Payload, *, reported: bool = True
             channel=channel,
             sealed=_sealed(call.core, outgoing_id, payload),
             event_id=call.id,
-            due_at=call.now + CLAIMED,
+            due_at=call.now + call.due,
             reported=reported,
             expires_at=call.now + LIFE,
         )

@@ -22,7 +22,7 @@ from authmw.ledger.outbox import deliver_all
 from authmw.ledger.reading import Remembering
 from authmw.ledger.records import Delivery, Outgoing
 from authmw.ledger.telling import tell_all
-from authmw.operations import PROJECT, Answer, Call, Core, Product, begin, end, visit
+from authmw.operations import PROJECT, Answer, Call, Core, Product, begin, end, joined, visit
 from authmw.storage import Insert, Update
 
 REPEATS = 8
@@ -59,8 +59,9 @@ class Performer:
             refused.request_id = call.id
             self._note(call, refused)
             raise
-        except Exception:
-            self._note(call, Refused("internal_server_error"))
+        except Exception as fault:
+            met = call.joined is not None and isinstance(fault, Conflict)
+            self._note(call, Refused("server_unavailable" if met else "internal_server_error"))
             raise
         except BaseException:
             # Cancelled, or the process is ending. A commit that is under way comes to its end; the event's key sees to it that only one of the two is kept.
@@ -87,6 +88,8 @@ class Performer:
         self._notes.failed += 1
 
     async def _answer(self, call: Call, product: Product, arguments: dict[str, Any]) -> Answer:
+        if call.joined is not None:
+            return await self._join(call, product, arguments)
         try:
             answer = await self._repeat(call, product, arguments)
         except BaseException as fault:
@@ -102,6 +105,17 @@ class Performer:
             await follow(call)
             _tell_behind(call)
             await _send(call)
+        return answer
+
+    async def _join(self, call: Call, product: Product, arguments: dict[str, Any]) -> Answer:
+        """Once, as part of the host's transaction: a Conflict is the host's to see, for all of it must be tried again, and what is to be sent waits for the worker."""
+        try:
+            answer = await self._attempt(call, product, arguments)
+        except Conflict:
+            raise
+        except StorageError:
+            raise Refused("server_unavailable") from None
+        await follow(call)
         return answer
 
     def _note(self, call: Call, refused: Refused) -> None:
@@ -150,7 +164,7 @@ class Performer:
         raise Refused("server_unavailable")
 
     async def _attempt(self, call: Call, product: Product, arguments: dict[str, Any]) -> Answer:
-        call.storage = Remembering(call.core.storage)
+        call.storage = Remembering(call.store)
         call.outgoing.clear()
         call.after.clear()
         answer: Answer = await call.operation.function(product, **arguments)
@@ -165,13 +179,14 @@ class Performer:
 
 
 def _call(operation: Operation, product: Product) -> Call:
-    core, here = product.core, visit.get()
+    core, here, transaction = product.core, visit.get(), joined.get()
     return Call(
         id=f"request-id-{core.settings.environment}-{tokens.uuid4()}",
         now=core.clock.now(),
         caller=here.who() if here else PROJECT,
         operation=operation,
-        storage=core.storage,
+        storage=transaction or core.storage,
+        joined=transaction,
         core=core,
         project=core.project.current,
     )

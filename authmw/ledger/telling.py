@@ -20,9 +20,9 @@ from authmw.crypto.roots import UnknownKey
 from authmw.crypto.sealing import SealBroken, unseal
 from authmw.errors import StorageError
 from authmw.ledger.commits import settle
-from authmw.ledger.deriving import CLAIMED, PURPOSE
+from authmw.ledger.deriving import PURPOSE
 from authmw.ledger.records import Delivery
-from authmw.operations import Core
+from authmw.operations import CLAIMED, Core
 from authmw.storage import Between, Delete, Order, StartsWith, Update, moment
 
 LONGEST = 10.0

@@ -10,13 +10,13 @@ import asyncio
 import os
 import weakref
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from authmw.errors import Conflict, OutcomeUnknown, StorageError
 
@@ -48,6 +48,10 @@ class Blocking:
     async def close(self) -> None:
         """Close what is not in use; the next call opens again."""
         self._engine.dispose()
+
+    def transaction(self, connection: Connection) -> AbstractContextManager[None]:
+        """A transaction of our own."""
+        return transaction(connection)
 
     def forked(self) -> None:
         """In a child: leave the parent's connections alone, not even collecting them, for that would end them for the parent."""
@@ -84,6 +88,10 @@ class Asynchronous:
         if engine := self._engines.pop(asyncio.get_running_loop(), None):
             await engine.dispose()
 
+    def transaction(self, connection: Connection) -> AbstractContextManager[None]:
+        """A transaction of our own."""
+        return transaction(connection)
+
     def forked(self) -> None:
         """In a child: leave the parent's connections alone."""
         self._inherited.append(self._engines)
@@ -92,6 +100,37 @@ class Asynchronous:
     def _made(self) -> AsyncEngine:
         assert self._address is not None
         return create_async_engine(self._address, **_pooled(self._address), **self._options)
+
+
+class Joined:
+    """Runs work on a connection of the host's, as part of its transaction."""
+
+    def __init__(self, connection: Connection | AsyncConnection) -> None:
+        self._connection = connection
+        self.dialect: Dialect = connection.dialect
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """What `work` gives on the host's connection."""
+        with _faults(self.dialect):
+            if isinstance(self._connection, Connection):
+                return work(self._connection)
+            return await self._connection.run_sync(work)
+
+    @contextmanager
+    def transaction(self, connection: Connection) -> Generator[None]:
+        """A savepoint. What comes of it is known when the host commits."""
+        savepoint = connection.begin_nested()
+        try:
+            yield
+        except BaseException:
+            # A deadlock may have rolled back all of it, and then there is no savepoint any more.
+            with suppress(SQLAlchemyError):
+                savepoint.rollback()
+            raise
+        savepoint.commit()
+
+    async def close(self) -> None:
+        """The connection is the host's."""
 
 
 def _pooled(address: URL) -> dict[str, Any]:

@@ -7,19 +7,20 @@ and a stricter isolation, as distributed relatives of PostgreSQL have it, only a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Engine, delete, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from authmw.errors import Conflict, Duplicate, StorageError
 from authmw.storable import check_changed_values, check_commit, storable_text, storable_value
-from authmw.storage import IO, Check, Cursor, Delete, Filter, Insert, Order, Page, Record, Value, Write, key_of
+from authmw.storage import IO, Check, Cursor, Delete, Filter, Insert, Order, Page, Record, Storage, Value, Write, key_of
 from authmw_adapters.layout import Change, checked_namespace, joined
-from authmw_adapters.sqlalchemy.engines import Asynchronous, Blocking, transaction
+from authmw_adapters.sqlalchemy.engines import Asynchronous, Blocking, Joined, transaction
 from authmw_adapters.sqlalchemy.queries import counting, paging
 from authmw_adapters.sqlalchemy.schema import migrate
 from authmw_adapters.sqlalchemy.tables import Table
@@ -33,7 +34,7 @@ class _Storage:
 
     io: IO
 
-    def __init__(self, runner: Blocking | Asynchronous, namespace: str) -> None:
+    def __init__(self, runner: Blocking | Asynchronous | Joined, namespace: str) -> None:
         self._prefix = checked_namespace(namespace)
         self._runner = runner
         self._tables: dict[type[Record], Table[Any]] = {}
@@ -97,6 +98,16 @@ class _Storage:
         """Close the connections that are not in use."""
         await self._runner.close()
 
+    def join(self, connection: Connection | AsyncConnection) -> Storage:
+        """The same storage as part of a transaction that the host began on this connection: each commit is a savepoint. TypeError for one of another kind."""
+        wanted = AsyncConnection if self.io == "async" else Connection
+        if not isinstance(connection, wanted):
+            message = f"This storage joins transactions of a {wanted.__name__}."
+            raise TypeError(message)
+        other = copy(self)
+        other._runner = Joined(connection)
+        return other
+
     def _table(self, kind: type[R]) -> Table[R]:
         table = self._tables.get(kind)
         if table is None:
@@ -104,7 +115,7 @@ class _Storage:
         return cast("Table[R]", table)
 
     def _commit(self, connection: Connection, writes: Sequence[Write]) -> None:
-        with transaction(connection):
+        with self._runner.transaction(connection):
             changes: list[tuple[Table[Any], Change]] = []
             for write in writes:
                 table = self._table(type(write.record))

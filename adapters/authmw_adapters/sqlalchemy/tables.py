@@ -85,11 +85,9 @@ class Table(Layout[R]):
         return self._made(self.columns[name])
 
     def _made(self, column: Column) -> sa.Column[Any]:
-        indexed = {field for index in self.description.indexes for field in self.fields(index) or ()}
         made: Any
         if column.plain is str:
-            length = KEY_LENGTH if column.name == self.key else FIELD_LENGTH if column.name in indexed else None
-            made = ExactText(length)
+            made = ExactText(KEY_LENGTH if column.name == self.key else self._length(column.name))
         else:
             made = _TYPES[column.plain]
         default = self._default(column.default) if column.default is not None else None
@@ -104,6 +102,11 @@ class Table(Layout[R]):
             nullable=column.optional,
             server_default=None if primary else default,
         )
+
+    def _length(self, name: str) -> int | None:
+        """The longest text of a column, where it shares the room of an index with others; None where it has no index."""
+        together = [len(fields) for index in self.description.indexes if name in (fields := self.fields(index) or ())]
+        return min(FIELD_LENGTH, VALUE_LENGTH // max(together)) if together else None
 
     def _default(self, value: object) -> sa.TextClause:
         """A field's default as SQL, so that a row outlives a field and an older row gets a newer one. Data definition takes no parameters."""
