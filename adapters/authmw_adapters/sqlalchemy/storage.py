@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from authmw.errors import Conflict, Duplicate, StorageError
-from authmw.storable import check_changed_values, check_commit, storable_text, storable_value
+from authmw.storable import check_actions, check_commit, storable_text, storable_value
 from authmw.storage import IO, Check, Cursor, Delete, Filter, Insert, Order, Page, Record, Storage, Value, Write, key_of
 from authmw_adapters.layout import Change, checked_namespace, joined
 from authmw_adapters.sqlalchemy.engines import Asynchronous, Blocking, Joined, transaction
@@ -123,7 +123,7 @@ class _Storage:
                     _check(connection, table, write.record)
                 else:
                     changes.append((table, _judged(connection, table, write)))
-            check_changed_values(sum(change.index_values for _, change in changes))
+            check_actions(writes, sum(change.values_aside for _, change in changes))
             for step in (_take_values, _write_row, _add_values):
                 for table, change in changes:
                     step(connection, table, change)
