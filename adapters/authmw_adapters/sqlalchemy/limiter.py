@@ -34,7 +34,7 @@ _counts = sa.Table(
     sa.Column("forever", sa.Boolean, nullable=False),
 )
 sa.Index("authmw_counts_full", _counts.c.forever, _counts.c.count)
-_held = (
+_held: sa.Select[Any, Any] = (
     sa.select(_counts.c.digest, _counts.c.count)
     .where(_counts.c.digest.in_(sa.bindparam("digests", expanding=True)))
     .order_by(_counts.c.digest)
@@ -106,8 +106,8 @@ def _make(connection: Connection) -> None:
         _counts.create(connection, checkfirst=True)
 
 
-def _read(connection: Connection, statement: sa.Select[Any], digests: Sequence[str]) -> dict[str, int]:
-    return dict(connection.execute(statement, {"digests": digests}).tuples().all())
+def _read(connection: Connection, statement: sa.Select[Any, Any], digests: Sequence[str]) -> dict[str, int]:
+    return {digest: count for digest, count in connection.execute(statement, {"digests": digests}).tuples()}
 
 
 def _taken(connection: Connection, limits: Sequence[Limit], moment: int) -> None:

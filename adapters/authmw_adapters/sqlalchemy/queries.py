@@ -100,7 +100,7 @@ def _between(table: Table[Any], index: str, low: Value | None, high: Value | Non
         tests += [value <= joined(high)] if high else []
         return _in_side(table, index, *tests or [sa.true()])
     columns = [table.table.c[name] for name in names]
-    tests = [column.is_not(None) for column in columns if column.nullable]
+    tests: list[Condition] = [column.is_not(None) for column in columns if column.nullable]
     if low:
         # A longer bound comes behind each tuple that it begins with, and a shorter one before.
         tests.append(_compared(columns, low[: len(columns)], ">=" if len(low) <= len(columns) else ">"))
