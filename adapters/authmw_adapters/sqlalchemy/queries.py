@@ -96,9 +96,9 @@ def _between(table: Table[Any], index: str, low: Value | None, high: Value | Non
     names = table.columns_of(index)
     if names is None:
         value = table.side_tables[index].c.value
-        tests = [value >= joined(low)] if low else []
-        tests += [value <= joined(high)] if high else []
-        return _in_side(table, index, *tests or [sa.true()])
+        bounds = [value >= joined(low)] if low else []
+        bounds += [value <= joined(high)] if high else []
+        return _in_side(table, index, *bounds or [sa.true()])
     columns = [table.table.c[name] for name in names]
     tests: list[Condition] = [column.is_not(None) for column in columns if column.nullable]
     if low:
