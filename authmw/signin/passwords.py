@@ -14,6 +14,7 @@ import attrs
 
 from authmw import drive
 from authmw.crypto.passwords import Cost, StoredHash, decoy, hashed, is_weaker, matches, memory_of, wrapped
+from authmw.crypto.sealing import needs_resealing
 from authmw.errors import BreachSourceFailed, Refused
 from authmw.factors.password.breaches import Breaches, named
 from authmw.factors.password.feedback import BREACHED, OTHER
@@ -62,7 +63,7 @@ def cost_of(rules: PasswordRules) -> Cost:
 async def judge(call: Call, password: str, about: Iterable[str], *, ask: bool = True) -> Verdict:
     """The verdict on a password in its one form (`check_length`). `about` are words that have to do with the person. With `ask` a source of breaches is asked too."""
     rules = call.settings.passwords
-    strength = await _heavily(call, "strength", strength_of, password, rules, tuple(about))
+    strength = await _heavily(call, ("strength", password), strength_of, password, rules, tuple(about))
     breaches = await breaches_of(call, password) if ask else "not_checked"
     return Verdict(strength=strength, breaches=breaches)
 
@@ -108,7 +109,9 @@ async def breaches_of(call: Call, password: str) -> Breaches:
 async def new_hash(call: Call, password: str) -> StoredHash:
     """A new hash, under the project's cost and newest pepper."""
     cost = cost_of(call.settings.passwords)
-    return await _heavily(call, "hash", hashed, password, cost, call.core.peppers, memory_kib=cost.memory_kib)
+    return await _heavily(
+        call, ("hash", password), hashed, password, cost, call.core.peppers, memory_kib=cost.memory_kib
+    )
 
 
 async def kept(call: Call, hash_: Imported) -> StoredHash:
@@ -132,11 +135,13 @@ async def is_right(call: Call, credential: Credential | None, password: str) -> 
 
 
 async def strengthened(call: Call, credential: Credential, password: str) -> tuple[Write, ...]:
-    """The write that makes a hash anew whose password is known right now, if it is weaker than the project's own (PWD-01, PWD-02)."""
+    """The write that makes a hash anew whose password is known right now, if it is weaker than the project's own (PWD-01, PWD-02), or seals it under the newest root key."""
     stored = secret_of(call, credential, StoredHash)
-    if not is_weaker(stored, cost_of(call.settings.passwords), call.core.peppers):
+    if is_weaker(stored, cost_of(call.settings.passwords), call.core.peppers):
+        stored = await new_hash(call, password)
+    elif not needs_resealing(call.core.roots, credential.sealed):
         return ()
-    return (Update(with_secret(call, credential, await new_hash(call, password))),)
+    return (Update(with_secret(call, credential, stored)),)
 
 
 def stored_as(call: Call, part_id: str, subject: Subject, standing: Credential | None, hash_: StoredHash) -> Write:

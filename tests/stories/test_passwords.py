@@ -336,6 +336,20 @@ def test_a_hash_made_at_less_cost_or_under_an_older_pepper_is_made_anew_at_sign_
     lost.auth.close()
 
 
+def test_a_hash_moves_under_the_newest_root_key_when_its_person_signs_in(tmp_path: Path) -> None:
+    """KEY-02: so that the older key can be dropped once everybody was there."""
+    old, new = bytes(range(32)), bytes(range(1, 33))
+    for keys in ((old,), (new, old), (new,)):
+        world = make_world(tmp_path, "wsgi", root_keys=keys)
+        if keys == (old,):
+            user_id = created(world, session_duration_minutes=None)["user_id"]
+            kept = hash_of(world, user_id)
+        # Without a session: the key that signs its JWTs rests under the older root key still.
+        assert world.backend("POST", AUTHENTICATE, {"email": ADA, "password": FIRST}).status == 200
+        assert hash_of(world, user_id) == kept
+        world.auth.close()
+
+
 def test_a_project_can_judge_right_passwords_at_sign_in_and_does_not_by_itself(tmp_path: Path) -> None:
     """PW-18, MIG-06."""
     world = make_world(tmp_path, "wsgi", passwords=PasswordRules(policy="luds", luds_complexity=1))
