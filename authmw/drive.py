@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import functools
 import os
 import threading
 import weakref
@@ -24,8 +25,11 @@ from authmw.errors import AuthError, StorageError
 T = TypeVar("T")
 IO: TypeAlias = Literal["instant", "blocking", "async"]
 
-threads = anyio.CapacityLimiter(40)
-"""Our own threads: the shared limiter deadlocks when 40 synchronous endpoints each wait for a sender that needs one of them."""
+
+@functools.cache
+def threads() -> anyio.CapacityLimiter:
+    """Our own threads: the shared limiter deadlocks when 40 synchronous endpoints each wait for a sender that needs one of them."""
+    return anyio.CapacityLimiter(40)
 
 
 LIVENESS = 1.0
@@ -115,7 +119,7 @@ async def operate(io: IO, work: Coroutine[Any, Any, T]) -> T:
         return step(work)
 
     try:
-        return await anyio.to_thread.run_sync(begin, limiter=threads)
+        return await anyio.to_thread.run_sync(begin, limiter=threads())
     finally:
         if not begun:
             work.close()  # it was cancelled while it waited for a thread; what has begun goes on to its end there
@@ -229,7 +233,7 @@ async def using(io: IO, call: Callable[..., Coroutine[Any, Any, T]], *args: Any,
     """Call a port other than storage from inside the core, wherever the core runs."""
     if io == "blocking" and on_loop():
         # Made in the thread: a call that is cancelled while it waits for one is never begun.
-        return await anyio.to_thread.run_sync(lambda: step(call(*args, **kwargs)), limiter=threads)
+        return await anyio.to_thread.run_sync(lambda: step(call(*args, **kwargs)), limiter=threads())
     if io == "async" and not on_loop():
         return home.run(call(*args, **kwargs))
     return await call(*args, **kwargs)

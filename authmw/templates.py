@@ -16,7 +16,6 @@ from typing import Final, Literal, TypeAlias, get_args
 import attrs
 
 from authmw.errors import Refused
-from authmw.template_markup import refuse_unsafe_markup
 
 MAXIMUM_BODY = 100_000
 """Characters of the longest custom HTML or text; longer mails are cut off by common mail clients."""
@@ -191,6 +190,8 @@ def _check_custom(content: CustomHTML, type_: TemplateType) -> None:
             raise _content(f"{name} must have at most {MAXIMUM_BODY} characters and no control characters.")
         if type_.carries not in _placeholders_of(name, body, allowed):
             raise _content(f"{name} of this type must hold ${type_.carries}.")
+    from authmw.template_markup import refuse_unsafe_markup  # a parser of HTML, for projects with HTML of their own
+
     refuse_unsafe_markup(content.html)
 
 

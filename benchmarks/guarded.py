@@ -17,16 +17,19 @@ from benchmarks.counted import available, sections
 KEPT = Path(__file__).parent / "guarded.json"
 WORSE = 1.25
 """So much more than what is kept fails."""
-START = ("starlette", "import authmw", "build an Auth", "mount it")
+START = ("starlette", "import authmw", "the benches", "build an Auth", "mount it, by operation")
+UNGUARDED = {"starlette", "the benches"}
 
 
 def count() -> dict[str, int]:
     """Instructions by figure."""
     told, found = sections("benchmarks.guarded_work")
-    figures = dict(zip(START, found, strict=False))
-    del figures["starlette"]
+    operations, *works = told.splitlines()
+    figures = {name: figure for name, figure in zip(START, found, strict=False) if name not in UNGUARDED}
+    # A project that grows takes longer to load, which is no reason to fail.
+    figures["mount it, by operation"] //= int(operations)
     rest = iter(found[len(START) :])
-    for line in told.splitlines():
+    for line in works:
         name, times = line.split("\t")
         _, once, thrice = next(rest), next(rest), next(rest)
         figures[name] = (thrice - once) // (2 * int(times))
