@@ -49,6 +49,10 @@ class Denied:
         lowest = self._epochs.get(subject_id)
         return session_id in self._sessions or (lowest is not None and epoch < lowest[0])
 
+    def forget(self) -> None:
+        """Have nothing remembered that was judged before: what it was judged by holds no longer."""
+        self._tell()
+
     def _drop(self, now: datetime) -> None:
         self._sessions = {name: until for name, until in self._sessions.items() if until > now}
         self._epochs = {name: held for name, held in self._epochs.items() if held[1] > now}

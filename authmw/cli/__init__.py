@@ -1,4 +1,4 @@
-"""The command line: `authmw dev`, `authmw migrate`, `authmw keys rotate`, `authmw worker`, `authmw doctor`."""
+"""The command line: `authmw dev`, `authmw migrate`, `authmw keys`, `authmw worker`, `authmw doctor`."""
 
 from __future__ import annotations
 
@@ -55,6 +55,33 @@ def rotate(app: str | None, database: Path) -> None:
     auth.run(auth.keys.rotate())
     auth.close()
     click.echo("The signing keys were rotated by one step.")
+
+
+@keys.command("list")
+@on_an_auth
+def list_keys(app: str | None, database: Path) -> None:
+    """Name every key, newest first: its kind of token, its state, since when, and until when it is published."""
+    auth = the_auth(app, database)
+    for key in auth.run(auth.keys.stored()):
+        until = f", until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else ""
+        click.echo(f"{key.kid}  {key.purpose}, {key.state}, since {key.created_at:%Y-%m-%d %H:%M} UTC{until}")
+    auth.close()
+
+
+@keys.command()
+@click.argument("kid")
+@on_an_auth
+def withdraw(app: str | None, database: Path, kid: str) -> None:
+    """Publish a key no more: somebody else may have it. What it signed is worth nothing; sessions go on by their opaque tokens. Restart the other processes."""
+    auth = the_auth(app, database)
+    found = auth.run(auth.keys.withdraw(kid))
+    auth.close()
+    if not found:
+        message = "There is no key of this id; see authmw keys list."
+        raise click.ClickException(message)
+    click.echo(
+        "The key is withdrawn. Other processes learn of it within five minutes; restart them to have it at once."
+    )
 
 
 @main.command()

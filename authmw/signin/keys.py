@@ -21,12 +21,14 @@ from authmw.clock import ticks
 from authmw.crypto import signing
 from authmw.crypto.jwts import VerifyingKey
 from authmw.crypto.signing import Purpose, SigningKey
+from authmw.errors import StorageError
 from authmw.ledger.commits import settle
 from authmw.operations import Core
-from authmw.storage import And, Insert, Record, Update, by_field, record
+from authmw.storage import And, Cursor, Delete, Insert, Record, Update, by_field, record
 
 RETIRED = timedelta(days=30)
 _CACHED = 60.0
+_STEPS = 8
 
 
 @record("signing_keys", key="kid", expires="expires_at", indexes=(by_field("state", "state"),))
@@ -88,9 +90,8 @@ class KeyRing:
         """Read the keys, unless they were read within the last minute."""
         if not force and ticks() - self._loaded < _CACHED:
             return
-        page = await self._core.storage.page(StoredKey, And(), limit=100)
         now = self._core.clock.now()
-        stored = [one for one in page.records if one.expires_at is None or one.expires_at > now]
+        stored = [one for one in await _all(self._core) if one.expires_at is None or one.expires_at > now]
         with self._lock:
             self._keys = {one.kid: self._keys.get(one.kid) or self._open(one) for one in stored}
             self._active = {one.purpose: one.kid for one in stored if one.state == "active"}
@@ -102,6 +103,28 @@ class KeyRing:
             await rotate_keys(self._core, cast("Purpose", purpose))
         await self.load(force=True)
 
+    async def stored(self) -> list[StoredKey]:
+        """Every key as it rests, newest first."""
+        return sorted(await _all(self._core), key=lambda key: key.created_at, reverse=True)
+
+    async def withdraw(self, kid: str) -> bool:
+        """Publish a key no more, from now on: somebody else may have it. What it signed is worth nothing; sessions go on by their opaque tokens. False if there is none.
+
+        An active key is replaced first. Other processes believe the key for a minute, and what they have verified by it for the five minutes of a JWT.
+        """
+        for _ in range(_STEPS):
+            stored = next((key for key in await _all(self._core) if key.kid == kid), None)
+            if stored is None:
+                return False
+            if stored.state == "active":
+                # The first step may only make the key that the second puts in this one's place.
+                await rotate_keys(self._core, cast("Purpose", stored.purpose))
+            elif await settle(self._core.storage, Delete(stored)):
+                await self.load(force=True)
+                self._core.denied.forget()
+                return True
+        raise StorageError("The key was changed by others each time.")
+
     def _open(self, stored: StoredKey) -> SigningKey:
         return SigningKey.from_sealed(
             self._core.roots,
@@ -112,6 +135,17 @@ class KeyRing:
             algorithm=stored.algorithm,
             purpose=stored.purpose,
         )
+
+
+async def _all(core: Core) -> list[StoredKey]:
+    found: list[StoredKey] = []
+    after: Cursor | None = None
+    while True:
+        page = await core.storage.page(StoredKey, And(), after=after, limit=100)
+        found += page.records
+        if page.cursor is None:
+            return found
+        after = page.cursor
 
 
 async def make_key(core: Core, state: str, purpose: Purpose = "session", *, only_first: bool = False) -> None:
@@ -136,9 +170,9 @@ async def make_key(core: Core, state: str, purpose: Purpose = "session", *, only
 async def rotate_keys(core: Core, purpose: Purpose = "session") -> None:
     """One step of rotation for one kind of token, in one commit."""
     now = core.clock.now()
-    page = await core.storage.page(StoredKey, And(), limit=100)
-    active = [key for key in page.records if key.state == "active" and key.purpose == purpose]
-    following = [key for key in page.records if key.state == "next" and key.purpose == purpose]
+    stored = await _all(core)
+    active = [key for key in stored if key.state == "active" and key.purpose == purpose]
+    following = [key for key in stored if key.state == "next" and key.purpose == purpose]
     if following:
         retired = [Update(attrs.evolve(key, state="retired", expires_at=now + RETIRED)) for key in active]
         await settle(core.storage, *retired, Update(attrs.evolve(following[0], state="active")))

@@ -123,3 +123,18 @@ def test_migrate_rotate_and_worker_work_on_the_hosts_own_auth(host: Path) -> Non
     assert (worked.returncode, worked.stderr) == (0, "")
     said = json.loads(authmw(host, "doctor", "--app", "good:make", "--json").stdout)
     assert next(one for one in said["findings"] if one["part"] == "keys")["facts"]["published"] == 2
+
+
+def test_keys_are_listed_and_one_is_withdrawn(host: Path) -> None:
+    authmw(host, "keys", "rotate", "--app", "good:make")
+    listed = authmw(host, "keys", "list", "--app", "good:make").stdout.splitlines()
+    assert sorted(line.split()[2] for line in listed) == ["active,", "next,"]
+    active = next(line.split()[0] for line in listed if " active," in line)
+    withdrawn = authmw(host, "keys", "withdraw", active, "--app", "good:make")
+    assert (withdrawn.returncode, withdrawn.stderr) == (0, "")
+    left = authmw(host, "keys", "list", "--app", "good:make").stdout
+    assert active not in left
+    assert left.count(" active,") == 1
+    again = authmw(host, "keys", "withdraw", active, "--app", "good:make")
+    assert again.returncode == 1
+    assert "no key of this id" in again.stderr
