@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 import attrs
 
 T = TypeVar("T")
+LONGEST = 4096
+"""Characters of a path with an address in it: longer ones would only keep the matching busy."""
 _PARAMETER = r"(https://[^/].*|[^/]+)"
 
 
@@ -47,7 +49,7 @@ class Table(Generic[T]):
         if methods is not None:
             return Match(methods, {})
         if "/https://" in path:
-            return self._by_address(path)
+            return self._by_address(path) if len(path) <= LONGEST else None
         given = path.split("/")
         for parts, held in self._patterns.get(len(given), ()):
             parameters: dict[str, str] = {}

@@ -48,6 +48,8 @@ class ConnectedApp(Record):
     creation_method: str = "manual"
     client_id_metadata_url: str | None = None
     secrets: ClientSecrets = attrs.field(factory=ClientSecrets)
+    described_at: datetime | None = None
+    """When its document last named other places to send people to; who agreed before is asked again."""
     created_at: datetime
     expires_at: datetime | None = None
 

@@ -137,6 +137,28 @@ def test_a_document_is_read_once_an_hour_and_what_it_says_then_counts(known: Kno
     assert known.stored()[0].redirect_urls == ("https://elsewhere.example/back",)
 
 
+def test_a_person_is_asked_again_when_the_document_sends_them_elsewhere(known: Known) -> None:
+    """Whoever holds the address today may be somebody else than whom they once let in."""
+    app = known.app()
+    first = {"scope": "openid"}
+    app.tokens(scopes=["openid"])
+    assert "code" in query(visits(app, asked(known, **first)))
+    known.says(client_name="Renamed")
+    known.world.clock.advance(minutes=61)
+    known.person = known.world.sign_in()
+    app = known.app()
+    assert "code" in query(visits(app, asked(known, **first)))
+    known.says(redirect_uris=[BACK, "https://elsewhere.example/back"])
+    known.world.clock.advance(minutes=61)
+    known.person = known.world.sign_in()
+    app = known.app()
+    moved = {**first, "redirect_uri": "https://elsewhere.example/back"}
+    page = visits(app, asked(known, **moved))
+    assert page.status == 200
+    assert "code" in query(decides(app, page, "allow"))
+    assert "code" in query(visits(app, asked(known, **moved)))
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -40,7 +40,8 @@ async def agreed(
         )
         return fresh, (Insert(fresh), *used)
     scopes = tuple(dict.fromkeys((*standing.scopes, *granted)))
-    if scopes == standing.scopes:
+    older = app.described_at is not None and standing.updated_at < app.described_at
+    if scopes == standing.scopes and not older:
         return standing, used
     wider = attrs.evolve(standing, scopes=scopes, updated_at=call.now)
     return wider, (Update(wider), *used)

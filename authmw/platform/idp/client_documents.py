@@ -70,19 +70,29 @@ def described(client_id: str, document: Mapping[str, Any], now: datetime, *, liv
         redirect_urls=urls,
         creation_method="client_id_metadata_document",
         client_id_metadata_url=client_id,
+        described_at=now,
         created_at=now,
         expires_at=now + UNUSED,
     )
 
 
 def renewed(stored: ConnectedApp | None, fresh: ConnectedApp) -> ConnectedApp:
-    """What is stored of an app, as its document is now. What the project changed of it stays; `expires_at` says that something is to be written at its next use."""
+    """What is stored of an app, as its document is now. What the project changed of it stays.
+
+    `expires_at` says that something is to be written at its next use, `described_at` since when people are sent where it says: whoever holds the address today may be somebody else
+    than whom a person once let in.
+    """
     if stored is None:
         return fresh
     if (stored.client_name, stored.redirect_urls) == (fresh.client_name, fresh.redirect_urls):
         return stored
+    moved = stored.redirect_urls != fresh.redirect_urls
     return attrs.evolve(
-        stored, client_name=fresh.client_name, redirect_urls=fresh.redirect_urls, expires_at=fresh.expires_at
+        stored,
+        client_name=fresh.client_name,
+        redirect_urls=fresh.redirect_urls,
+        described_at=fresh.described_at if moved else stored.described_at,
+        expires_at=fresh.expires_at,
     )
 
 

@@ -87,7 +87,7 @@ def consent_required(
 ) -> bool:
     """Whether the person must be asked before the app gets these scopes.
 
-    The project's own apps ask only for `offline_access`, unless they bypass that. A third party asks for what was not agreed to before. Agreement is not remembered
+    The project's own apps ask only for `offline_access`, unless they bypass that. A third party asks for what was not agreed to before, and again when the document that describes it sends people elsewhere. Agreement is not remembered
     for a public app that anything on the device could pose as (RFC 8252 section 8.6).
     """
     if prompt is not None and "consent" in prompt.split():
@@ -99,7 +99,9 @@ def consent_required(
         )
     if app.public and not assures_identity(redirect_uri):
         return True
-    return consent is None or not set(scopes) <= agreed
+    if consent is None or (app.described_at is not None and consent.updated_at < app.described_at):
+        return True
+    return not set(scopes) <= agreed
 
 
 def checked_challenge(challenge: str | None) -> str:
