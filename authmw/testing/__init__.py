@@ -3,7 +3,6 @@
 from authmw.testing.authenticators import (
     AttestationAuthority,
     DeviceKey,
-    Edits,
     InvalidState,
     NotAllowed,
     SecurityFault,
@@ -12,8 +11,11 @@ from authmw.testing.authenticators import (
 )
 from authmw.testing.clock import FixedClock
 from authmw.testing.interleaving import TakingTurns, interleave, turn
+from authmw.testing.lies import LIES, SIGN_IN_LIES, Edits
 
 __all__ = [
+    "LIES",
+    "SIGN_IN_LIES",
     "AttestationAuthority",
     "DeviceKey",
     "Edits",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from authmw.crypto import tokens
+from authmw.testing.lies import ATTESTED, BACKED_UP, BACKUP_ELIGIBLE, USER_PRESENT, USER_VERIFIED, Edits
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 Algorithm: TypeAlias = Literal["ES256", "EdDSA", "RS256"]
 _NUMBERS: dict[str, int] = {"ES256": -7, "EdDSA": -8, "RS256": -257}
-USER_PRESENT, USER_VERIFIED, BACKUP_ELIGIBLE, BACKED_UP, ATTESTED = 0x01, 0x04, 0x08, 0x10, 0x40
-"""Flags of authenticator data (WebAuthn section 6.1)."""
 
 
 class NotAllowed(Exception):
@@ -42,21 +40,6 @@ class InvalidState(Exception):
 
 class SecurityFault(Exception):
     """As the browser's `SecurityError`: the page may not use this domain."""
-
-
-@attrs.frozen(kw_only=True)
-class Edits:
-    """What a hostile page or a broken authenticator does to an answer; each takes what is right and gives what is sent. Whoever edits is no browser: nothing is checked for them.
-
-    `client` changes the client data before it is hashed (a dict, or the bytes themselves), `data` the authenticator data before it is signed, `signature` what was signed,
-    `attestation` the attestation object (a dict, or its bytes), and `answer` the whole answer.
-    """
-
-    client: Callable[[dict[str, Any]], dict[str, Any] | bytes] = attrs.field(default=lambda said: said)
-    data: Callable[[bytes], bytes] = attrs.field(default=lambda data: data)
-    signature: Callable[[bytes], bytes] = attrs.field(default=lambda signature: signature)
-    attestation: Callable[[dict[str, Any]], dict[str, Any] | bytes] = attrs.field(default=lambda attested: attested)
-    answer: Callable[[dict[str, Any]], dict[str, Any]] = attrs.field(default=lambda answer: answer)
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -217,7 +217,7 @@ class WebAuthn(Product):
     ) -> AuthenticateStartResponse:
         """What to ask the browser for a signature, within five minutes: of a named user's credentials, or of any passkey, which then says whose it is.
 
-        Refused: `invalid_webauthn_registration_domain`, `user_not_found`, `no_active_webauthn_registrations`, `too_many_requests`.
+        Whether a PIN or biometric is required follows from that, not from `return_passkey_credential_options`. Refused: `invalid_webauthn_registration_domain`, `user_not_found`, `no_active_webauthn_registrations`, `too_many_requests`.
         """
         call = current_call()
         party = party_of(call, domain)

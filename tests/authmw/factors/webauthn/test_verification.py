@@ -7,18 +7,21 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from authmw.crypto import tokens
 from authmw.errors import Misconfigured, Refused
-from authmw.factors.webauthn.answers import read_assertion, read_attestation
+from authmw.factors.webauthn.answers import decode, read_assertion, read_attestation
 from authmw.factors.webauthn.rules import Registrant, creation_options, request_options
 from authmw.factors.webauthn.verification import Registered, Used, verify_assertion, verify_registration
 from authmw.passkeys import RelyingParty
-from authmw.testing import AttestationAuthority, Edits, SecurityFault, VirtualAuthenticator
+from authmw.testing import LIES, SIGN_IN_LIES, AttestationAuthority, Edits, SecurityFault, VirtualAuthenticator
+from authmw.testing.lies import answers, flagged, says
 
 ORIGIN = "http://localhost:8000"
 PARTY = RelyingParty("localhost", (ORIGIN,))
@@ -72,14 +75,6 @@ def refusal(act: Callable[..., object], *arguments: Any, **more: Any) -> str:
     return refused.value.error_type
 
 
-def client(**changes: Any) -> Edits:
-    return Edits(client=lambda said: {**said, **changes})
-
-
-def flags(*, on: int = 0, off: int = 0) -> Edits:
-    return Edits(data=lambda data: data[:32] + bytes([data[32] & ~off | on]) + data[33:])
-
-
 @pytest.mark.parametrize("algorithm", ["ES256", "EdDSA", "RS256"])
 @pytest.mark.parametrize("attestation", ["none", "self", "certificate"])
 def test_what_is_kept_is_what_the_authenticator_said(algorithm: Any, attestation: Any) -> None:
@@ -109,7 +104,7 @@ def test_the_user_handle_may_be_missing_only_where_the_user_was_named() -> None:
     made = register(device)
     assert use(device, made, without("userHandle"), named=True)
     assert refusal(use, device, made, without("userHandle")) == UNABLE
-    assert refusal(use, device, made, handle("YQ"), named=True) == UNABLE
+    assert refusal(use, device, made, answers(userHandle="YQ"), named=True) == UNABLE
 
 
 def without(name: str, *, inside: bool = True) -> Edits:
@@ -121,8 +116,13 @@ def without(name: str, *, inside: bool = True) -> Edits:
     return Edits(answer=drop)
 
 
-def handle(text: Any) -> Edits:
-    return Edits(answer=lambda said: {**said, "response": {**said["response"], "userHandle": text}})
+@pytest.mark.parametrize("lie", SIGN_IN_LIES)
+def test_no_lie_of_the_testing_kit_is_taken(lie: str) -> None:
+    device = VirtualAuthenticator()
+    made = register(device)
+    refusal(use, device, made, SIGN_IN_LIES[lie])
+    if lie in LIES:
+        refusal(register, VirtualAuthenticator(), LIES[lie])
 
 
 def test_user_verification_is_required_where_it_is_asked_for() -> None:
@@ -142,21 +142,21 @@ ELSEWHERE = [
     "HTTP://LOCALHOST:8000",
 ]
 WRONG_CLIENT: list[Edits] = [
-    *(client(origin=origin) for origin in ELSEWHERE),
-    client(crossOrigin=True),
-    client(crossOrigin="false"),
-    client(topOrigin=ORIGIN),
+    *(says(origin=origin) for origin in ELSEWHERE),
+    says(crossOrigin=True),
+    says(crossOrigin="false"),
+    says(topOrigin=ORIGIN),
 ]
 
 
-@pytest.mark.parametrize("edits", [*WRONG_CLIENT, client(type="webauthn.create"), client(type="payment.get")])
+@pytest.mark.parametrize("edits", [*WRONG_CLIENT, says(type="webauthn.create"), says(type="payment.get")])
 def test_a_signature_made_for_another_page_signs_nobody_in(edits: Edits) -> None:
     """A118, A120, WAN-01, WAN-03."""
     device = VirtualAuthenticator()
     assert refusal(use, device, register(device), edits) == UNABLE
 
 
-@pytest.mark.parametrize("edits", [*WRONG_CLIENT, client(type="webauthn.get")])
+@pytest.mark.parametrize("edits", [*WRONG_CLIENT, says(type="webauthn.get")])
 def test_a_passkey_made_on_another_page_is_not_registered(edits: Edits) -> None:
     """A118, A120."""
     assert refusal(register, VirtualAuthenticator(), edits) == UNMADE
@@ -169,21 +169,21 @@ def test_the_browser_itself_lets_no_page_use_a_foreign_domain() -> None:
 
 WRONG_DATA: list[tuple[str, Edits]] = [
     ("rpIdHash", Edits(data=lambda data: bytes(32) + data[32:])),
-    ("nobody present", flags(off=0x01)),
-    ("backed up though not eligible", flags(on=0x10)),
+    ("nobody present", flagged(off=0x01)),
+    ("backed up though not eligible", flagged(on=0x10)),
     ("trailing bytes", Edits(data=lambda data: data + b"\0")),
     ("cut", Edits(data=lambda data: data[:36])),
-    ("extensions said but not there", flags(on=0x80)),
+    ("extensions said but not there", flagged(on=0x80)),
 ]
 WRONG_ASSERTIONS: list[tuple[str, Edits]] = [
     *WRONG_DATA,
-    ("eligible though registered as not", flags(on=0x08)),
-    ("attested data", flags(on=0x40)),
+    ("eligible though registered as not", flagged(on=0x08)),
+    ("attested data", flagged(on=0x40)),
     ("attested data there", Edits(data=lambda data: data[:32] + b"\x45" + data[33:] + bytes(16) + b"\0\x01a\xa0")),
     ("signature of nothing", Edits(signature=lambda one: b"\0")),
-    ("another handle", handle("YQ")),
-    ("no handle", handle(None)),
-    ("empty handle", handle("")),
+    ("another handle", answers(userHandle="YQ")),
+    ("no handle", answers(userHandle=None)),
+    ("empty handle", answers(userHandle="")),
 ]
 
 
@@ -272,9 +272,9 @@ CLIENT_DATA: list[tuple[str, Edits, str]] = [
         raw(lambda said: (_json(said)[:-1] + f', "challenge": "{said["challenge"]}"}}').encode()),
         "invalid_public_key_credential_malformed_client_data_json",
     ),
-    ("padded challenge", client(challenge="A" * 43 + "="), "invalid_public_key_credential_malformed_client_data_json"),
+    ("padded challenge", says(challenge="A" * 43 + "="), "invalid_public_key_credential_malformed_client_data_json"),
     ("challenge of another spelling", raw(lambda said: _json({**said, "challenge": "A" * 42 + "B"}).encode()), UNABLE),
-    ("challenge of no text", client(challenge=1), "invalid_public_key_credential_malformed_client_data_json"),
+    ("challenge of no text", says(challenge=1), "invalid_public_key_credential_malformed_client_data_json"),
     ("no object", raw(lambda said: b"[]"), "invalid_public_key_credential_malformed_client_data_json"),
     ("not json", raw(lambda said: b"{"), "invalid_public_key_credential_malformed_client_data_json"),
     (
@@ -287,7 +287,7 @@ CLIENT_DATA: list[tuple[str, Edits, str]] = [
         raw(lambda said: b'{"a":' * 1500 + b"1" + b"}" * 1500),
         "invalid_public_key_credential_malformed_client_data_json",
     ),
-    ("what is to come", client(other_keys_can_be_added_here="as the standard says"), ""),
+    ("what is to come", says(other_keys_can_be_added_here="as the standard says"), ""),
 ]
 
 
@@ -396,3 +396,39 @@ def test_a_library_that_is_not_there_is_named_and_not_blamed_on_the_answer(monke
     monkeypatch.setitem(sys.modules, "webauthn.helpers", None)
     with pytest.raises(Misconfigured, match=r"authmw\[passkeys\]"):
         verify_registration(answer, PARTY, user_verification=False, roots=(), now=NOW)
+
+
+CORPUS = json.loads((Path(__file__).parents[3] / "corpus" / "webauthn_vectors.json").read_text())["cases"]
+W3C = RelyingParty("example.org", ("https://example.org",))
+
+
+def of_the_standard(case: dict[str, Any], part: str, **fields: str) -> str:
+    """A vector as the browser would have answered."""
+    credential = tokens.base64url(bytes.fromhex(case["credential_id"]))
+    response = {name: tokens.base64url(bytes.fromhex(case[part][key])) for name, key in fields.items()}
+    return json.dumps({"id": credential, "rawId": credential, "type": "public-key", "response": response})
+
+
+@pytest.mark.parametrize("case", CORPUS, ids=[case["name"] for case in CORPUS])
+def test_the_vectors_of_the_standard_are_judged_as_they_should_be(case: dict[str, Any]) -> None:
+    """WebAuthn Level 3, section 16."""
+    attestation = read_attestation(
+        of_the_standard(case, "registration", clientDataJSON="client_data", attestationObject="attestation_object")
+    )
+    assertion = read_assertion(
+        of_the_standard(
+            case,
+            "assertion",
+            clientDataJSON="client_data",
+            authenticatorData="authenticator_data",
+            signature="signature",
+        )
+    )
+    for answer, part in ((attestation, "registration"), (assertion, "assertion")):
+        assert decode(answer.client.challenge) == bytes.fromhex(case[part]["challenge"])
+    if case["verdict"] == "reject":
+        assert refusal(verify_registration, attestation, W3C, user_verification=False, roots=(), now=NOW) == UNMADE
+        return
+    made = verify_registration(attestation, W3C, user_verification=False, roots=(), now=NOW)
+    used = verify_assertion(assertion, W3C, key=made.key, handle=HANDLE, named=True)
+    assert (used.counter, used.backed_up) == (0, bool(assertion.authenticator_data[32] & 0x10))
