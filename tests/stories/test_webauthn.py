@@ -174,6 +174,22 @@ def test_a_passkey_with_user_verification_passes_for_signed_in_though_an_app_is_
     assert said(world.visit("/mfa", cookie))[0] == 401
 
 
+@pytest.mark.parametrize("host", ["asgi", "wsgi"])
+def test_where_a_passkey_is_declared_a_second_factor_a_link_alone_passes_no_more(tmp_path: Path, host: str) -> None:
+    """MFA-04, ACC-01: beside the link it is the second category; alone, with PIN or biometric, it passes too."""
+    world = make_world(tmp_path, host, second_factors=frozenset({"webauthn"}))
+    device = VirtualAuthenticator()
+    signed_in, _ = enrolled(world, device)
+    weak = world.sign_in()["session_token"]
+    assert said(world.visit("/who", f"authmw_session={weak}")) == (401, "insufficient_factors")
+    device.verifies_users = False
+    stepped = sign_in(world, device, asked={"user_id": signed_in["user_id"]}, session_token=weak).json
+    assert world.visit("/who", f"authmw_session={stepped['session_token']}").status == 200
+    device.verifies_users = True
+    alone = sign_in(world, device).json["session_token"]
+    assert world.visit("/who", f"authmw_session={alone}").status == 200
+
+
 def test_the_options_are_as_they_were_asked_for(world: World) -> None:
     """WA-02, WA-03: types, what is excluded, both spellings, and what the caller chose for the authenticator to show."""
     device = VirtualAuthenticator()
