@@ -68,7 +68,7 @@ def without_part(subject: S, part_id: str) -> S:
     gone = subject.part(part_id)
     if gone is None or gone.kind not in {"oauth", "crypto_wallet"}:
         return after
-    if any(part.kind == "crypto_wallet" for part in after.parts):
+    if gone.kind == "crypto_wallet" and any(part.kind == "crypto_wallet" for part in after.parts):
         return after  # Whoever signed up by a wallet is still reached by another one (ruling X-26).
     return _still_reachable(after)
 
