@@ -11,8 +11,10 @@ import attrs
 from authmw.consumer.proofs import proof_of
 from authmw.errors import Refused
 from authmw.factors.trusted_token.rules import Attested
+from authmw.messages import ChangedFactor, Notice
 from authmw.operations import Call
 from authmw.people.directory import new_email, new_user, user_by_email
+from authmw.people.notices import notify_of
 from authmw.people.records import Proved, User
 from authmw.people.rules import Owned, has_owner, prove_email
 from authmw.signin.complete import Proof
@@ -36,7 +38,11 @@ async def attested_proof(call: Call, profile: TrustedTokenProfile, said: Atteste
         return proof_of(call, owner, owner, _known(owner, said), factor, spent)
     holder = await user_by_email(call.storage, said.email) if said.email else None
     if holder is not None and _may_prove(holder, said.email):
-        return proof_of(call, holder, holder, _linked(holder, said), factor, spent)
+        owned = _linked(holder, said)
+        if said.external_id:
+            # Whoever holds such tokens can sign in from now on, and the addresses of before hear of it (ACC-03).
+            notify_of(call, holder, owned.subject, Notice.FACTOR_ADDED, ChangedFactor.SSO)
+        return proof_of(call, holder, holder, owned, factor, spent)
     if not profile.can_jit_provision:
         raise Refused("user_not_found")
     return _provisioned(call, holder, said, factor, spent)
