@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from stytch.core.response_base import StytchError
 from authmw import Auth
 from authmw.cli.dev import PROJECT_ID, SECRET, dev_auth
 from authmw.errors import ERROR_TYPES
+from authmw.ledger.records import Event
+from authmw.storage import Equals
 from authmw_adapters.inbox import Inbox
 from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
 from tests.clients.conftest import running
@@ -65,6 +68,19 @@ class Place:
 
     def facts(self) -> Facts:
         return Facts(self.auth, self.inbox, self.devices)
+
+    def events(self, request_id: str) -> Sequence[Event]:
+        """How the call of this request is written down."""
+        self.auth.notes.flush()
+        return self.auth.run(self.auth.storage.page(Event, Equals("request", (request_id,)), limit=10)).records
+
+    def actions(self, method: str, path: str) -> set[str]:
+        """What the operations at an address are logged as."""
+        return {
+            one.action
+            for _, one in self.auth.table()
+            if one.method == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", one.path), path.partition("?")[0])
+        }
 
     def client(self, watching: Watching | None = None) -> stytch.Client:
         return stytch.Client(
@@ -113,13 +129,19 @@ def test_every_method_has_arguments_and_nothing_else_has() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(VALID))
-def test_what_must_work_works(place: Place, name: str) -> None:
+def test_what_must_work_works_and_is_in_the_log_under_its_action(place: Place, name: str) -> None:
     arguments = VALID[name](place.facts())
-    answer = methods_of(place.client())[name](**arguments)
+    watching = Watching()
+    answer = methods_of(place.client(watching))[name](**arguments)
     if name == "users.search_all":
         answer = next(iter(answer))
     assert answer is not None
     assert getattr(answer, "status_code", 200) == 200
+    assert bool(watching.answers) == (name not in LOCAL)
+    for each in watching.answers:
+        (event,) = place.events(each.json()["request_id"])
+        assert event.action in place.actions(str(each.request.method), each.request.path_url)
+        assert (event.status, event.http_status, event.audience) == ("success", 200, "backend")
 
 
 @pytest.mark.parametrize("name", sorted(name for name in VALID if f"{name}_async" in METHODS))
