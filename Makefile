@@ -30,12 +30,9 @@ guarded: .venv/ready
 	$(BIN)/uv pip sync -q --python .venv/bench --require-hashes benchmarks/requirements.txt
 	@touch $@
 
+# What the tests of tests/authmw and tests/stories run of everything, and that they run all of what decides.
 coverage: .venv/ready .venv/js-ready
-	$(BIN)/python -m coverage run -m pytest -n auto --dist loadgroup
-	$(BIN)/python -m coverage combine -q
-	$(BIN)/python -m coverage report --skip-covered
-	$(BIN)/python -m coverage report --skip-covered --fail-under=100 \
-	  --include='authmw/**/rules.py,authmw/signin/*,authmw/crypto/*,authmw/guard/*'
+	AUTHMW_COVERAGE=report $(BIN)/python -m pytest -n auto --dist loadgroup tests/authmw tests/stories
 
 .venv/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "authmw needs Python 3.11 or newer; try: make PYTHON=python3.13")'
