@@ -96,6 +96,11 @@ class SessionRules:
         """What cannot work."""
         if not 5 <= self.maximum_minutes <= 527_040:
             yield "sessions.maximum_minutes must be from 5 to 527040."
+        if not 5 <= self.default_minutes <= self.maximum_minutes:
+            yield "sessions.default_minutes must be from 5 to sessions.maximum_minutes."
+        for name, limit in (("idle_minutes", self.idle_minutes), ("absolute_minutes", self.absolute_minutes)):
+            if limit is not None and limit < 1:
+                yield f"sessions.{name} must be at least 1, or None."
 
 
 @attrs.frozen(kw_only=True)
@@ -134,6 +139,8 @@ class LockRules:
         """What cannot work."""
         if not 5 <= self.minutes <= 10_080:
             yield "locks.minutes must be from 5 to 10080."
+        if self.threshold < 1:
+            yield "locks.threshold must be at least 1."
 
 
 @attrs.frozen(kw_only=True)
