@@ -20,8 +20,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from authmw.drive import step as drive_step
 from authmw.errors import Refused
 from authmw.ledger.records import Event
-from authmw.people.records import User
+from authmw.people.records import Email, User
 from authmw.signin.sessions import live_by_token
+from authmw.storage import Update
 from tests.model.sides import ALL_KINDS, Side, make_sides
 
 ADDRESSES = ("ada@example.org", "bob@example.org", "eve@example.org")
@@ -86,6 +87,8 @@ class Sent:
     held: bool
     adding: Held | None = None
     epoch: int = 0
+    stood: bool = True
+    """Whether the address stood on the person when it was asked for."""
     used: bool = False
     guesses: int = 0
 
@@ -226,6 +229,10 @@ class SignInMachine(RuleBasedStateMachine):
         held.epoch, held.accessed = person.epoch, self.now
         held.held = self.keep(held.name, outcome, lambda _, answer: answer[0].session_token)
 
+    def forget_factors(self, held: Held, of: str) -> None:
+        """What was proved by something that is gone proves nothing in the session that goes on (SES-07)."""
+        held.factors = {key: at for key, at in held.factors.items() if key[1] != of}
+
     def replaced(self, held: Held) -> None:
         """A session's secret changes: the one before is told from a stranger's for a minute."""
         held.old, held.old_until = held.held, self.now + 60
@@ -308,12 +315,33 @@ class SignInMachine(RuleBasedStateMachine):
         address = standing or Address(self.name("address"), text)
         name = self.name("sent")
         kept = self.keep(name, outcome, lambda side, _: self._mailed(side, text, code=False))
-        life, adding = (3600, None) if standing else (300, held)
-        self.links.append(Sent(name, person, address, self.now + life, kept, adding, person.epoch))
+        named = standing is not None and self.only_named(person, standing)
+        life, adding = (3600 if standing else 300), (held if named or not standing else None)
+        stood = standing is not None
+        self.links.append(Sent(name, person, address, self.now + life, kept, adding, person.epoch, stood))
+
+    def only_named(self, person: Person, address: Address) -> bool:
+        """Whether an address merely stands on an account that has an owner by another one."""
+        return not address.verified and person.owned()
+
+    @rule(index=PICK, text=st.sampled_from(ADDRESSES))
+    def an_import_names_an_address(self, index: int, text: str) -> None:
+        """As a migration may leave it: an address that nobody proved, on an account that is there already."""
+        person: Person | None = self.pick([one for one in self.people if not one.gone], index)
+        if person is None or self.person_at(text) is not None:
+            return
+        address = Address(self.name("address"), text)
+        email_id = f"email-test-00000000-0000-4000-8000-{self.count:012}"
+        for side in self.sides:
+            user = next(one for one in side.records(User) if one.id == side.held[person.name])
+            email = Email(email_id=email_id, address=text, created_at=side.clock.now())
+            drive_step(side.storage.inner.commit(Update(attrs.evolve(user, emails=(*user.emails, email)))))
+            side.held[address.name] = email_id
+        person.addresses.append(address)
 
     def _proof(self, sent: Sent, refusal: str) -> str:
         """Whether what was mailed still proves anything."""
-        if sent.person.gone or (sent.adding is None and sent.address not in sent.person.addresses):
+        if sent.person.gone or (sent.stood and sent.address not in sent.person.addresses):
             return refusal
         adding = sent.adding
         if adding and (adding.ended or adding.epoch != sent.person.epoch or sent.epoch != sent.person.epoch):
@@ -328,9 +356,12 @@ class SignInMachine(RuleBasedStateMachine):
     def _joins(self, person: Person, joined: Held | None) -> str:
         return self.lives(joined) or ("user_id_mismatch" if joined and joined.person is not person else "")
 
-    def _proved(self, sent: Sent) -> None:
-        """Proof wins (ACC-05, ACC-06): the address is theirs, and what an unowned account held before dies."""
+    def _proved(self, sent: Sent, joined: Held | None) -> Person:
+        """Proof wins (ACC-05, ACC-06): the address is theirs, and what an unowned account held before dies. Whose account only named it keeps nothing of who proves it."""
         person, address = sent.person, sent.address
+        own = sent.adding is not None or (joined is not None and joined.person is person)
+        if address in person.addresses and self.only_named(person, address) and not own:
+            return self._somebody_new(person, address)
         holder = self.person_at(address.text)
         if not person.owned() and sent.adding is None:
             if person.parts or any(one.text != address.text for one in person.addresses):
@@ -349,6 +380,16 @@ class SignInMachine(RuleBasedStateMachine):
             standing = address
             person.addresses.append(address)
         standing.verified = True
+        return person
+
+    def _somebody_new(self, named_by: Person, address: Address) -> Person:
+        named_by.addresses.remove(address)
+        named_by.epoch += 1
+        address.verified = True
+        person = Person(self.name("person"), [address], epoch=1)
+        self.people.append(person)
+        self._know(person, address)
+        return person
 
     @rule(index=PICK, join=st.none() | PICK, minutes=MINUTES)
     def follow_a_link(self, index: int, join: int | None, minutes: int | None) -> None:
@@ -377,8 +418,8 @@ class SignInMachine(RuleBasedStateMachine):
         if expected or not outcome.stood:
             return
         sent.used = True
-        self._proved(sent)
-        self.sign_in(sent.person, (("magic_link", "email"), sent.address.name), minutes, joined, outcome)
+        person = self._proved(sent, joined)
+        self.sign_in(person, (("magic_link", "email"), sent.address.name), minutes, joined, outcome)
 
     @rule(
         index=PICK, join=st.none() | PICK, minutes=MINUTES, guess=st.sampled_from(["right", "right", "wrong", "other"])
@@ -429,7 +470,7 @@ class SignInMachine(RuleBasedStateMachine):
         sent.used = True
         if outcome.answers is not None:
             person.failures = sent.guesses = 0
-        self._proved(sent)
+        person = self._proved(sent, joined)
         self.sign_in(person, (("otp", "email"), sent.address.name), minutes, joined, outcome)
 
     @rule(index=PICK, method=st.sampled_from(sorted(GROUP)), join=st.none() | PICK, minutes=MINUTES)
@@ -492,6 +533,7 @@ class SignInMachine(RuleBasedStateMachine):
             return
         person.addresses.remove(address)
         person.epoch += 1
+        self.forget_factors(held, address.name)
         self.replaced(held)
         held.epoch, held.accessed = person.epoch, self.now
         held.held = self.keep(held.name, outcome, lambda _, answer: answer[1].session_token)

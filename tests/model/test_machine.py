@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis.stateful import run_state_machine_as_test
 
+from authmw.consumer import proofs
 from authmw.consumer.magic_links import operations as links
 from authmw.consumer.sessions import operations as sessions
 from authmw.people import rules as people
@@ -68,6 +69,8 @@ PLANTS: dict[str, tuple[Any, str, Any]] = {
         "categories_of",
         lambda factors: frozenset(one.type for one in factors),
     ),
+    "a removed factor counts in the session that goes on": (ending, "still_held", lambda factors, _: tuple(factors)),
+    "whose account names an address gets who proves it": (proofs, "is_theirs", lambda *_, **__: True),
     "the last address can go": (people, "_still_reachable", lambda subject: subject),
     "anybody's session takes the proof": (complete, "_joined", None),
     "mail is not limited": (limits, "charge", None),
@@ -104,6 +107,12 @@ def _script(machine: SignInMachine, plant: str) -> None:
     machine.begin()
     machine.sign_in_by_a_new_link(text=ADA, minutes=1440)
     machine.enrol_a_factor(index=0, kind="totp")
+    if plant == "whose account names an address gets who proves it":
+        machine.an_import_names_an_address(index=0, text=BOB)
+        machine.sign_in_by_a_new_link(text=BOB, minutes=60)
+        machine.sessions_live_as_the_model_says()
+        machine.people_are_as_the_model_says()
+        return
     if plant == "two factors of one category are two":
         machine.step_up(index=0, method=("password", "knowledge"))
         machine.change_the_own_name(index=0)
@@ -119,6 +128,7 @@ def _script(machine: SignInMachine, plant: str) -> None:
     machine.tick(seconds=1)
     machine.sign_in_by_a_new_link(text=ADA, minutes=1440)
     machine.remove_an_address(index=0, which=0)
+    machine.prove_or_extend_a_session(index=0, minutes=60)
     machine.sessions_live_as_the_model_says()
     machine.people_are_as_the_model_says()
 
@@ -126,6 +136,8 @@ def _script(machine: SignInMachine, plant: str) -> None:
 SELDOM = (
     "a factor is fresh at the full hour",
     "a removed factor leaves other sessions",
+    "a removed factor counts in the session that goes on",
+    "whose account names an address gets who proves it",
     "two factors of one category are two",
 )
 

@@ -161,6 +161,7 @@ class PasskeyMachine(SignInMachine):
         person = held.person
         person.parts.discard("webauthn")
         person.epoch += 1
+        self.forget_factors(held, passkey.name)
         self.replaced(held)
         held.epoch, held.accessed = person.epoch, self.now
         held.held = self.keep(held.name, outcome, lambda _, answer: answer[1].session_token)
