@@ -40,6 +40,11 @@ class Limit:
             raise ValueError(message)
 
     @property
+    def whole(self) -> int:
+        """How long it takes to refill from nothing, in nanoseconds; 0 if it never does."""
+        return self.per // _MICROSECOND * 1000 if self.per is not None else 0
+
+    @property
     def digest(self) -> str:
         """Where this limit is counted: a hash of its name and the parts of its key, each with its length."""
         parts = "".join(f"{len(part)}:{part}" for part in (self.name, *self.key))
@@ -69,7 +74,7 @@ def take_one(limit: Limit, count: Count, now: int) -> Count:
         if count >= limit.burst:
             raise LimitReached(limit.name, None)
         return count + 1
-    whole = limit.per // _MICROSECOND * 1000
+    whole = limit.whole
     full_again = max(count, now) + whole // limit.burst
     if full_again - whole > now:
         raise LimitReached(limit.name, (full_again - whole - now) / 1e9)
@@ -98,7 +103,7 @@ def remaining(limit: Limit, count: Count, now: int) -> int:
     """How many could be taken at `now`."""
     if limit.per is None:
         return max(0, limit.burst - count)
-    whole = limit.per // _MICROSECOND * 1000
+    whole = limit.whole
     return min(limit.burst, max(0, (whole - max(0, count - now)) // (whole // limit.burst)))
 
 

@@ -1,0 +1,68 @@
+"""A cluster of three Redis nodes on loopback, ended with the test."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests import handshakes
+from tests.servers import START_SECONDS, program
+
+HIGHEST = 55_000
+"""A node also listens 10,000 ports higher."""
+
+
+def _free_port() -> int:
+    while True:
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+        if port <= HIGHEST:
+            return port
+
+
+def _served(process: subprocess.Popen[bytes], where: str) -> None:
+    latest = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < latest:
+        if handshakes.serves("redis", where):
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+    raise AssertionError("a node of the cluster did not start")
+
+
+@contextmanager
+def cluster_of_three() -> Iterator[list[str]]:
+    """`host:port` of each node, once all slots are served."""
+    server, client = program("redis-server"), program("redis-cli")
+    assert server is not None, "redis-server is not installed"
+    assert client is not None, "redis-cli is not installed"
+    folder = Path(tempfile.mkdtemp(prefix="authmw-test-", dir="/tmp"))
+    nodes: list[subprocess.Popen[bytes]] = []
+    addresses: list[str] = []
+    try:
+        for number in range(3):
+            place = folder / str(number)
+            place.mkdir()
+            port = _free_port()
+            options = f"--port {port} --bind 127.0.0.1 --cluster-enabled yes --appendonly no --dir {place}".split()
+            with (place / "log").open("wb") as log:
+                nodes.append(subprocess.Popen([server, *options, "--save", ""], stdout=log, stderr=log))
+            addresses.append(f"127.0.0.1:{port}")
+            _served(nodes[-1], addresses[-1])
+        create = [client, "--cluster", "create", *addresses, "--cluster-yes"]
+        subprocess.run(create, check=True, capture_output=True, timeout=START_SECONDS * 2)
+        yield addresses
+    finally:
+        for node in nodes:
+            node.terminate()
+        for node in nodes:
+            node.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
