@@ -138,7 +138,10 @@ async def strengthened(call: Call, credential: Credential, password: str) -> tup
     """The write that makes a hash anew whose password is known right now, if it is weaker than the project's own (PWD-01, PWD-02), or seals it under the newest root key."""
     stored = secret_of(call, credential, StoredHash)
     if is_weaker(stored, cost_of(call.settings.passwords), call.core.peppers):
-        stored = await new_hash(call, password)
+        try:
+            stored = await new_hash(call, password)
+        except Refused:
+            return ()  # No room: who knows their password signs in all the same, and the next time will do.
     elif not needs_resealing(call.core.roots, credential.sealed):
         return ()
     return (Update(with_secret(call, credential, stored)),)

@@ -300,6 +300,14 @@ def test_the_present_password_sets_another_and_ends_every_other_session(world: W
     assert world.backend("POST", AUTHENTICATE, pair(SECOND)).status == 200
 
 
+def test_a_refusal_names_the_field_that_is_too_long(world: World) -> None:
+    created(world)
+    body = {"email": ADA, "existing_password": FIRST, "new_password": "x" * 129}
+    answer = world.backend("POST", RESET, body)
+    refused(answer, 400, "bad_request")
+    assert "`$.new_password`" in answer.json["error_message"]
+
+
 def test_a_guess_at_the_present_password_counts_as_one_at_sign_in(world: World) -> None:
     created(world)
     body = {"email": ADA, "existing_password": THIRD, "new_password": SECOND}

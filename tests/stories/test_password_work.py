@@ -11,9 +11,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from authmw import drive
+from authmw import PasswordRules, drive
 from authmw.drive import Heavy
-from tests.stories.test_passwords import ADA, AUTHENTICATE, FIRST, SECOND, created, pair, refused
+from tests.stories.test_passwords import ADA, AUTHENTICATE, CREATE, FIRST, SECOND, created, hash_of, pair, refused
 from tests.world import PROJECT_ID, SECRET, URL, World, asgi_app, make_world
 
 BROWSER = "/sdk/v1/passwords/authenticate"
@@ -134,3 +134,28 @@ def test_one_visitor_tries_no_more_than_a_hundred_passwords_in_ten_minutes(
     assert int(full.header("retry-after")[0]) >= 1
     assert world.browser("POST", BROWSER, pair(), x_forwarded_for="192.0.2.8").status == 200
     assert world.backend("POST", AUTHENTICATE, pair(), **here).status == 200
+
+
+def test_where_there_is_no_room_to_make_a_hash_anew_its_person_signs_in_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(tmp_path, "wsgi", passwords=PasswordRules(memory_kib=1024, iterations=1))
+    user_id = created(world)["user_id"]
+    before = hash_of(world, user_id)
+    world.auth.close()
+    dear = make_world(tmp_path, "wsgi")
+    real = drive.heavy.run
+
+    async def crowded(work: Any, *args: Any, memory_kib: int = 0) -> Any:
+        if work.__name__ == "hashed":
+            raise drive.Crowded
+        return await real(work, *args, memory_kib=memory_kib)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(drive.heavy, "run", crowded)
+        assert dear.backend("POST", AUTHENTICATE, pair()).status == 200
+        refused(dear.backend("POST", CREATE, pair(SECOND, "bob@example.org")), 503, "server_unavailable")
+    assert hash_of(dear, user_id) == before
+    assert dear.backend("POST", AUTHENTICATE, pair()).status == 200
+    assert hash_of(dear, user_id) != before
+    dear.auth.close()

@@ -380,10 +380,9 @@ def test_the_python_call_tells_a_hosts_own_view_no_more_than_a_browser(world: Wo
     from authmw import Refused
 
     created(world)
-    for address in (ADA, "nobody@example.org"):
-        with pytest.raises(Refused) as caught:
-            world.auth.run(world.auth.passwords.authenticate(email=address, password=SECOND))
-        assert (caught.value.error_type, caught.value.message) == (
-            "unauthorized_credentials",
-            "The credentials are not valid.",
-        )
+    for _ in range(12):
+        for address in (ADA, "nobody@example.org"):
+            with pytest.raises(Refused) as caught:
+                world.auth.run(world.auth.passwords.authenticate(email=address, password=SECOND))
+            told = (caught.value.error_type, caught.value.message)
+            assert told == ("unauthorized_credentials", "The credentials are not valid.")

@@ -89,6 +89,8 @@ async def _compared(call: Call, address: str, password: str) -> Known:
         await _nobody(call, address, password, user)
     guess = guess_at(user, part, by_own_session=False)
     refused = await _counted(call, guess)
+    if refused is not None and not _is_told(call) and refused.error_type == "user_lock_limit_reached":
+        refused = Refused(WRONG)
     right = await is_right(call, credential, password)
     if refused is not None:
         await _refuse(call, refused, user)
@@ -103,6 +105,11 @@ def guess_at(user: Subject, part: Part, *, by_own_session: bool) -> Guess:
     return Guess(subject=user, factor=FACTOR, authenticator=part.part_id, refusal=WRONG, by_own_session=by_own_session)
 
 
+def _is_told(call: Call) -> bool:
+    """Whether the caller is told who is known: a backend is, and not a host's own view, whose answer is the public's."""
+    return call.caller.audience == "backend" or call.settings.reveal_unknown
+
+
 async def _counted(call: Call, guess: Guess) -> Refused | None:
     """The refusal of a guess too many, kept until the password was compared all the same: an answer that comes sooner would tell who is known."""
     try:
@@ -114,7 +121,7 @@ async def _counted(call: Call, guess: Guess) -> Refused | None:
 
 async def _nobody(call: Call, address: str, password: str, user: User | None) -> NoReturn:
     """Nobody has this address, or they have no password: counted, compared and logged as a wrong guess is."""
-    locks, told = call.settings.locks, call.caller.audience == "backend" or call.settings.reveal_unknown
+    locks, told = call.settings.locks, _is_told(call)
     limit = Limit("passwords of nobody", (call.settings.project_id, address), locks.threshold, _lock_of(locks.minutes))
     refusal = Refused("email_not_found" if told and user is None else WRONG)
     try:

@@ -179,12 +179,12 @@ class ExistingPasswordResets(Product):
         MFA rule's refusals for somebody who has a second factor.
         """
         call = current_call()
-        check_length(new_password, call.settings.passwords)
+        new_form = check_length(new_password, call.settings.passwords, field="new_password")
         known = await who_knows(call, canonical_email(email), existing_password)
         user = known.user
         live = await _own_session(call, self.keys, user, session_token, session_jwt)
         await _check_may_change(call, user, live)
-        if check_length(existing_password) == check_length(new_password):
+        if check_length(existing_password) == new_form:
             same = Refused("cannot_reset_password_with_existing_password")
             await commit(subject_id=user.id, factor=FACTOR, refusal=same)
         chosen = await choose(call, new_password, about_person(call, user))

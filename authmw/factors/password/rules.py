@@ -62,17 +62,17 @@ class Strength:
         return " ".join((self.warning or words.EASY, *self.suggestions))
 
 
-def check_length(password: str, rules: PasswordRules | None = None) -> str:
+def check_length(password: str, rules: PasswordRules | None = None, *, field: str = "password") -> str:
     """The password in its one form, if it may be worked on at all: at most 1024 code points of Unicode, and with rules not more than the project takes.
 
-    Called before anything that costs time (PWD-04). Refused: `bad_request`. A password that is too short is not refused here: that is part of its strength.
+    Called before anything that costs time (PWD-04). Refused: `bad_request`, naming the `field`. A password that is too short is not refused here: that is part of its strength.
     """
     if len(password) > MAXIMUM_POINTS or any("\ud800" <= point <= "\udfff" for point in password):
-        raise Refused("bad_request", f"`$.password` must be text of at most {MAXIMUM_POINTS} characters.")
+        raise Refused("bad_request", f"`$.{field}` must be text of at most {MAXIMUM_POINTS} characters.")
     form = normalized(password)
     limit = rules.maximum_length if rules else MAXIMUM_POINTS
     if len(form) > limit:
-        raise Refused("bad_request", f"`$.password` has more than {limit} characters.")
+        raise Refused("bad_request", f"`$.{field}` has more than {limit} characters.")
     return form
 
 
