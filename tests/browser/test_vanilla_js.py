@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -335,3 +336,17 @@ def test_the_client_asks_for_no_passkey_before_it_is_told_to(site: Site, page: P
     assert page.evaluate("() => window.asked") == []
     page.evaluate("() => client.webauthn.register({ session_duration_minutes: 60 })")
     assert page.evaluate("() => window.asked") == ["create"]
+
+
+def test_who_signs_up_with_a_taken_address_is_not_signed_in_and_told_by_mail(site: Site, page: Page) -> None:
+    """A246: the client is given the form of a sign-up, and holds no session after it."""
+    with ThreadPoolExecutor(1) as pool:  # the driver of the browser runs a loop in this thread
+        made = pool.submit(step, site.auth.users.create(email="ada@example.org")).result()
+    page.goto(site.origin)
+    taken = {"email": "ada@example.org", "password": "nine quiet otters borrow ladders"}
+    again = page.evaluate("(one) => client.passwords.create(one)", {**taken, "session_duration_minutes": 60})
+    assert again["session"] is None
+    assert again["user"]["user_id"] != made.user_id
+    assert page.evaluate("() => client.session.getSync()") is None
+    assert not page.context.cookies()
+    assert site.inbox.arrived(1).subject == "You already have a authmw account"
