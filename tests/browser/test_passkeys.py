@@ -157,12 +157,28 @@ def test_the_address_field_offers_the_passkey(url: str, page: Page) -> None:
 
 
 def test_the_same_device_is_not_added_twice(url: str, page: Page) -> None:
-    """A124: and whoever has a passkey proves it before another is added (WA-08)."""
+    """A124."""
     device_of(page)
     with_passkey(url, page)
     page.get_by_role("button", name="Add a passkey").click()
     page.get_by_text("This device has a passkey for you already.").wait_for()
     check(page)
+
+
+def test_whoever_has_a_passkey_proves_it_before_another_is_added(url: str, page: Page, said: list[str]) -> None:
+    """WA-08: the page leads to the second step, and back."""
+    device = device_of(page)
+    with_passkey(url, page)
+    device.set("AutomaticPresenceSimulation", enabled=False)
+    sign_out(url, page)
+    sign_in(url, page)
+    device.set("AutomaticPresenceSimulation", enabled=True)
+    page.get_by_role("button", name="Add a passkey").click()
+    page.get_by_role("button", name="Use a passkey instead").click()
+    page.wait_for_url(f"{url}/account")
+    assert page.get_by_text("magic_link, webauthn").is_visible()
+    assert [text for text in said if "401" not in text] == []
+    said.clear()
 
 
 def test_a_signature_counter_that_goes_back_keeps_the_copy_out(url: str, page: Page, said: list[str]) -> None:

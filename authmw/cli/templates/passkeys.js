@@ -25,40 +25,52 @@
 
   // One ceremony at a time: a browser refuses a second one while the first waits in the address field.
   let waiting = new AbortController();
-  const prove = async (which, mediation) => {
+  const turn = () => {
     waiting.abort();
     waiting = new AbortController();
-    const { signal } = waiting;
-    const asked = await begin(`authenticate/start/${which}`);
-    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(
-      JSON.parse(asked.public_key_credential_request_options),
-    );
-    const credential = await navigator.credentials.get({ publicKey, mediation, signal });
+    return waiting.signal;
+  };
+  const asked = async (which) => {
+    const { public_key_credential_request_options: options } = await begin(`authenticate/start/${which}`);
+    return PublicKeyCredential.parseRequestOptionsFromJSON(JSON.parse(options));
+  };
+  const enter = async (credential) => {
     await finish("authenticate", credential);
     location.assign(next);
   };
-
+  const prove = async (which) => {
+    const signal = turn();
+    await enter(await navigator.credentials.get({ publicKey: await asked(which), signal }));
+  };
   const add = async () => {
-    const asked = await begin("register/start", {
+    const start = await begin("register/start", {
       return_passkey_credential_options: true,
       user_agent: navigator.userAgent,
     });
     const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(
-      JSON.parse(asked.public_key_credential_creation_options),
+      JSON.parse(start.public_key_credential_creation_options),
     );
     await finish("register", await navigator.credentials.create({ publicKey }));
     location.reload();
   };
 
-  // A challenge waits five minutes; a page that stays open asks again before that.
+  // The address field offers passkeys from the start, unasked: so until somebody picks one, nothing that fails is said.
+  let again;
   const offer = async () => {
     if (page !== "login" || !(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
-    const again = setTimeout(offer, 4 * 60 * 1000);
+    const signal = turn();
+    // A challenge waits five minutes; a page that stays open asks again before that.
+    again = setTimeout(offer, 4 * 60 * 1000);
+    let credential;
     try {
-      await prove("primary", "conditional");
+      credential = await navigator.credentials.get({ publicKey: await asked("primary"), mediation: "conditional", signal });
+    } catch {
+      return;
+    }
+    try {
+      await enter(credential);
     } catch (fault) {
-      if (fault.name !== "AbortError") clearTimeout(again);
-      if (!(fault instanceof DOMException)) say(fault.message);
+      say(fault.message);
     }
   };
 
@@ -69,7 +81,6 @@
   };
   const stepUp = new Set(["insufficient_factors", "stale_factors"]);
   const work = { login: () => prove("primary"), second: () => prove("secondary"), account: add };
-  if (!button) return;
   document.getElementById("passkey-note").hidden = true;
   if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) {
     say("This browser has no passkeys, or not at this address.");
@@ -77,13 +88,14 @@
   }
   button.hidden = false;
   button.addEventListener("click", async () => {
+    clearTimeout(again);
     trouble.hidden = true;
     button.disabled = true;
     try {
       await work[page]();
     } catch (fault) {
       if (stepUp.has(fault.type)) location.assign("/second?next=/account");
-      else if (fault.name !== "AbortError") say(words[fault.name] ?? fault.message);
+      else say(words[fault.name] ?? fault.message);
     } finally {
       button.disabled = false;
     }
