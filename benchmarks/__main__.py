@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
-
 from benchmarks import flows, giveups, imports, over_http, peers, requests
 
 RESULTS = Path(__file__).parent / "results"
@@ -37,8 +35,8 @@ def measure(*, times: int = 150, rounds: int = 150) -> dict[str, dict[str, dict[
         in_process = requests.over_bare(loop, times=times, rounds=rounds)
         others = peers.over_bare(loop, times=max(1, times // 3), rounds=max(1, rounds // 3))
         renewed = requests.renewals(loop, times=max(5, times * 2))
-    counted = {name: attrs.asdict(counts) for name, counts in asyncio.run(flows.counts()).items()}
     full = rounds > 2
+    counted = asyncio.run(flows.figures(15 if full else 1))
     return {
         "a request over its bare application, microseconds": in_process,
         "the same with peers": others,

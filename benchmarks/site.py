@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from authmw import Auth, Cookies, Settings
+from authmw.ports import Fetcher
 from authmw.storage import Check, Write
 from authmw.testing import FixedClock
 from authmw_adapters.inbox import Inbox
@@ -96,7 +98,9 @@ class Slow(MemoryStorage):
 class Site:
     """A project with one storage, an inbox and, if asked for, a clock that stands still."""
 
-    def __init__(self, storage: Any = None, *, clock: FixedClock | None = None) -> None:
+    def __init__(
+        self, storage: Any = None, *, clock: FixedClock | None = None, fetcher: Fetcher | None = None, **settings: Any
+    ) -> None:
         self.storage = MemoryStorage() if storage is None else storage
         self.inbox = Inbox()
         self.clock = clock
@@ -106,10 +110,13 @@ class Site:
                 secret="secret-test-of-the-benches-0123456789abcdef",
                 public_token="public-token-test-00000000-0000-4000-8000-000000000001",
                 cookies=Cookies(secure=False),
+                **settings,
             ),
             storage=self.storage,
             limiter=MemoryLimiter(),
             email=self.inbox,
+            sms=self.inbox,
+            fetcher=fetcher,
             clock=clock,
         )
 
@@ -134,6 +141,10 @@ class Site:
     def code(self) -> str:
         """The newest code in the inbox."""
         return self.inbox.entries()[0].code or ""
+
+    def now(self) -> datetime:
+        """The project's time."""
+        return self.auth.core.clock.now()
 
     def later(self) -> None:
         """Two seconds later, where the clock stands still: the next mail to an address may leave."""

@@ -16,11 +16,20 @@ from benchmarks.giveups import give_ups
 ROOT = Path(__file__).parents[2]
 
 
+ROWS = {
+    # Other sessions end and the addresses are told, in the same commit.
+    "recovery code": 6,
+    # The grant, the app, the agreement and the person are all checked.
+    "access token of an own app": 7,
+}
+"""Sign-ins that are more than one."""
+
+
 @pytest.mark.parametrize("flow", FLOWS)
 def test_a_sign_in_of_a_known_user_is_one_commit_of_at_most_five_rows(flow: str) -> None:
     counts = asyncio.run(count(FLOWS[flow]))
     assert counts.commits == 1
-    assert counts.written + counts.checked <= 5
+    assert counts.written + counts.checked <= ROWS.get(flow, 5)
 
 
 def test_nobody_gives_up_because_others_want_the_same_record() -> None:
