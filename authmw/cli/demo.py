@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from authmw.auth import Auth
 from authmw.cli.factors import Factors, ways_of
+from authmw.cli.letting_in import LettingIn
 from authmw.cli.passkeys import Passkeys
 from authmw.cli.passwords import RESET, Passwords
 from authmw.cli.providers import TYPE, Providers, buttons, label_of, words_of
@@ -49,6 +50,7 @@ def demo_app(auth: Auth, inbox: Inbox, hosts: Sequence[str] = LOOPBACK_HOSTS) ->
         *Factors(auth).routes(),
         *Passwords(auth).routes(),
         *Providers(auth).routes(),
+        *LettingIn(auth).routes(),
         *Passkeys(auth).routes(),
         Route("/dev/inbox", demo.inbox_page),
         Route("/dev/inbox.json", demo.inbox_json),
@@ -147,6 +149,7 @@ class Demo(Views):
             sessions=sessions.sessions,
             current=session.session_id,
             ways=ways_of(user),
+            apps=await LettingIn(self.auth).apps(),
             providers=[(one.name, label_of(one.name)) for one in self.auth.settings.oauth],
             **self.for_script(),
         )

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pyotp
 import pytest
 import uvicorn
@@ -239,3 +240,32 @@ def test_a_password_makes_an_account_is_forgotten_and_changed(
     page.get_by_label("Password").fill(third)
     page.get_by_role("button", name="Sign in").click()
     assert page.url == f"{url}/account"
+
+
+def test_a_device_is_let_in_shown_on_the_account_page_and_taken_back(
+    url: str, page: Page, request: pytest.FixtureRequest
+) -> None:
+    """RFC 7591, RFC 8628: an app that nobody registered before, on a device without a browser."""
+    base = f"{url.replace('localhost', '127.0.0.1')}/auth/v1/oauth2"
+    with httpx2.Client(trust_env=False) as device:
+        told = {"client_name": "A television", "redirect_uris": ["http://127.0.0.1/unused"]}
+        app = {"client_id": device.post(f"{base}/register", json=told).json()["client_id"]}
+        begun = device.post(f"{base}/device_authorization", data={**app, "scope": "openid"}).json()
+        page.goto(begun["verification_uri_complete"])
+        assert page.url.startswith(f"{url}/login?next=")
+        page.get_by_role("link", name="Google", exact=True).click()
+        at_the_provider(page, "ada@example.org")
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Continue").click()
+        page.get_by_text(begun["user_code"]).wait_for()
+        page.get_by_role("button", name="Allow").click()
+        page.goto(f"{url}/account")
+        check(page, request)
+        page.get_by_role("button", name="Take back what A television may do").click()
+        assert page.get_by_text("Apps that act for you").count() == 0
+        asked = {
+            **app,
+            "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
+            "device_code": begun["device_code"],
+        }
+        assert device.post(f"{base}/token", data=asked).json()["error"] == "invalid_grant"
