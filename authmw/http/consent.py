@@ -207,6 +207,7 @@ class Pages:
             redirect_uri=asked.get("redirect_uri") or "",
             response_type=asked.get("response_type") or "",
             scopes=asked.scopes,
+            prompt=asked.get("prompt"),
             state=asked.get("state"),
             nonce=asked.get("nonce"),
             code_challenge=asked.get("code_challenge"),

@@ -27,6 +27,7 @@ from authmw.cli.dev import PROJECT_ID, PUBLIC_TOKEN, SECRET
 from authmw.drive import step
 from authmw.testing.stand_ins import Person, StandIns
 from authmw_adapters.memory import MemoryLimiter, MemoryStorage
+from tests.stories.test_provider import CHALLENGE
 from tests.world import Mailbox
 
 pytestmark = pytest.mark.browser
@@ -350,3 +351,50 @@ def test_who_signs_up_with_a_taken_address_is_not_signed_in_and_told_by_mail(sit
     assert page.evaluate("() => client.session.getSync()") is None
     assert not page.context.cookies()
     assert site.inbox.arrived(1).subject == "You already have a authmw account"
+
+
+def asked(site: Site, client_type: str) -> dict[str, Any]:
+    """What the vendor's consent component reads from its address, of an app of this type."""
+    with ThreadPoolExecutor(1) as thread:  # the browser's own loop runs on this one
+        create = site.auth.connected_app.clients.create(
+            client_type=client_type, client_name="Notes", redirect_urls=[f"{site.origin}/back"]
+        )
+        app = thread.submit(site.auth.run, create).result().connected_app
+    return {
+        "client_id": app.client_id,
+        "redirect_uri": f"{site.origin}/back",
+        "response_type": "code",
+        "scopes": ["openid", "email"],
+        "state": "s",
+        "code_challenge": CHALLENGE,
+    }
+
+
+def test_the_clients_consent_calls_let_an_app_in_and_take_it_back(site: Site, page: Page) -> None:
+    sign_in(site, page)
+    asking = asked(site, "third_party")
+    start = page.evaluate("(asked) => client.idp.oauthAuthorizeStart(asked)", asking)
+    assert start["consent_required"]
+    assert [one["scope"] for one in start["scope_results"] if one["is_grantable"]] == ["openid", "email"]
+    submit = "([asked, granted]) => client.idp.oauthAuthorizeSubmit({ ...asked, consent_granted: granted })"
+    denied = page.evaluate(submit, [asking, False])
+    assert denied["redirect_uri"].startswith(f"{site.origin}/back?error=access_denied&state=s")
+    allowed = page.evaluate(submit, [asking, True])
+    assert allowed["authorization_code"]
+    apps = page.evaluate("async () => (await client.user.getConnectedApps()).connected_apps")
+    assert [(one["connected_app_id"], one["scopes_granted"]) for one in apps] == [(asking["client_id"], "openid email")]
+    # Agreed to before, nobody is asked; asked once more on the app's wish, a no is a no.
+    assert page.evaluate(submit, [asking, False])["authorization_code"]
+    again = {**asking, "prompt": "consent"}
+    assert "error=access_denied" in page.evaluate(submit, [again, False])["redirect_uri"]
+    page.evaluate("(app) => client.user.revokedConnectedApp(app)", asking["client_id"])
+    assert page.evaluate("async () => (await client.user.getConnectedApps()).connected_apps") == []
+
+
+def test_an_app_of_the_projects_own_is_let_in_unasked(site: Site, page: Page) -> None:
+    """Where nobody must be asked, the vendor's component says that nobody agreed, and expects the code."""
+    sign_in(site, page)
+    asking = asked(site, "first_party")
+    assert not page.evaluate("(asked) => client.idp.oauthAuthorizeStart(asked)", asking)["consent_required"]
+    unasked = "(asked) => client.idp.oauthAuthorizeSubmit({ ...asked, consent_granted: false })"
+    assert page.evaluate(unasked, asking)["authorization_code"]

@@ -100,6 +100,14 @@ def test_a_person_denies_and_the_app_is_told(world: World) -> None:
     assert query(decides(one, visits(one, asked(one)), "deny"))["error"] == "access_denied"
 
 
+def test_a_no_is_a_no_also_to_an_app_that_was_let_in_before(world: World) -> None:
+    one = app(world)
+    assert "code" in query(decides(one, visits(one, asked(one)), "allow"))
+    page = visits(one, asked(one, prompt="consent"))
+    assert page.status == 200
+    assert query(decides(one, page, "deny"))["error"] == "access_denied"
+
+
 def test_the_page_admits_neither_frames_nor_scripts_nor_other_forms(world: World) -> None:
     """CSR-04, CSR-05; the app's own address is listed, since Chromium holds the redirect behind a form to the form's policy."""
     one = app(world, client_name="<script>alert(1)</script>", client_description="{{ 7*7 }}<b>")

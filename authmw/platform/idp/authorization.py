@@ -12,13 +12,13 @@ from msgspec import Meta
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.ledger.commits import commit
-from authmw.operations import Core, Product, current_call, operation
+from authmw.operations import Call, Core, Product, current_call, operation
 from authmw.parameters import JWT, URL, ClientId, Id, Text, Token
 from authmw.people.apps import ConnectedApp, Consent, consent_key
 from authmw.people.records import Subject
 from authmw.platform.connected_apps.responses import shown_to_people
 from authmw.platform.idp.agreeing import agreed, grantable, proved_at
-from authmw.platform.idp.asking import person_of
+from authmw.platform.idp.asking import Person, person_of
 from authmw.platform.idp.claims import hinted_subject
 from authmw.platform.idp.client_documents import Documents
 from authmw.platform.idp.records import AuthorizationCode
@@ -104,7 +104,7 @@ class OAuth(Product):
         user_id: Id | None = None,
         session_token: Token | None = None,
         session_jwt: JWT | None = None,
-        prompt: Text | None = None,  # noqa: ARG002 -- whether to ask was decided at the start
+        prompt: Text | None = None,
         state: State | None = None,
         nonce: State | None = None,
         code_challenge: Text | None = None,
@@ -113,6 +113,7 @@ class OAuth(Product):
     ) -> AuthorizeResponse:
         """The person's answer to a request for access: a code that lives five minutes and is good once, or the refusal, as the URL that the browser goes back to.
 
+        In a browser `consent_granted` counts where the person must be asked; where nobody asked them, the vendor's page says false and goes on.
         `code_challenge` is S256 and required of every app (RFC 7636, RFC 9700). Scopes that the person cannot grant are left out. `resources` are what tokens
         shall be for (RFC 8707), `dpop_key` the thumbprint of the key they shall be bound to (RFC 9449 section 10). Refused: as `authorize_start`, and
         `pkce_required_for_idp_authorization_flow`, `invalid_pkce_code_challenge`, `invalid_target`.
@@ -124,7 +125,7 @@ class OAuth(Product):
         targets = checked_resources(call.settings, resources or ())
         asked = asked_scopes(call.settings, scopes)
         granted = grantable(call, app, person, asked)
-        if not consent_granted:
+        if not consent_granted and await _may_refuse(call, app, person, granted, redirect_uri, prompt):
             denied = answer_url(redirect_uri, error="access_denied", state=state, iss=call.settings.provider_issuer)
             return AuthorizeResponse(redirect_uri=denied, authorization_code=None)
         if asked and not granted:
@@ -186,3 +187,13 @@ class OAuth(Product):
             redirect_uri=answer_url(post_logout_redirect_uri, state=state) if state else post_logout_redirect_uri,
             consent_required=hinted is None or hinted != present,
         )
+
+
+async def _may_refuse(
+    call: Call, app: ConnectedApp, person: Person, granted: tuple[str, ...], redirect_uri: str, prompt: str | None
+) -> bool:
+    """Whether a no is a no: always from a backend, and from a browser where the person was to be asked."""
+    if call.caller.audience != "browser":
+        return True
+    consent = await call.storage.get(Consent, consent_key(person.subject.id, app.client_id))
+    return consent_required(app, consent, granted, redirect_uri, prompt)
