@@ -26,10 +26,25 @@ T = TypeVar("T")
 IO: TypeAlias = Literal["instant", "blocking", "async"]
 
 
+Lane: TypeAlias = Literal["requests", "behind", "host"]
+"""Whose turn a thread is: requests, our work behind replies, or the host's own code behind them, which may take as long as it likes and keeps nobody else waiting."""
+_THREADS: dict[Lane, int] = {"requests": 40, "behind": 10, "host": 10}
+_lane: contextvars.ContextVar[Lane] = contextvars.ContextVar("authmw_lane", default="requests")
+
+
 @functools.cache
-def threads() -> anyio.CapacityLimiter:
+def threads(lane: Lane) -> anyio.CapacityLimiter:
     """Our own threads: the shared limiter deadlocks when 40 synchronous endpoints each wait for a sender that needs one of them."""
-    return anyio.CapacityLimiter(40)
+    return anyio.CapacityLimiter(_THREADS[lane])
+
+
+async def like_requests(work: Coroutine[Any, Any, T]) -> T:
+    """Await the host's code as if a request ran it: what it awaits in turn needs threads other than the one that may be waiting for it."""
+    token = _lane.set("requests")
+    try:
+        return await work
+    finally:
+        _lane.reset(token)
 
 
 LIVENESS = 1.0
@@ -119,7 +134,7 @@ async def operate(io: IO, work: Coroutine[Any, Any, T]) -> T:
         return step(work)
 
     try:
-        return await anyio.to_thread.run_sync(begin, limiter=threads())
+        return await anyio.to_thread.run_sync(begin, limiter=threads(_lane.get()))
     finally:
         if not begun:
             work.close()  # it was cancelled while it waited for a thread; what has begun goes on to its end there
@@ -233,7 +248,7 @@ async def using(io: IO, call: Callable[..., Coroutine[Any, Any, T]], *args: Any,
     """Call a port other than storage from inside the core, wherever the core runs."""
     if io == "blocking" and on_loop():
         # Made in the thread: a call that is cancelled while it waits for one is never begun.
-        return await anyio.to_thread.run_sync(lambda: step(call(*args, **kwargs)), limiter=threads())
+        return await anyio.to_thread.run_sync(lambda: step(call(*args, **kwargs)), limiter=threads(_lane.get()))
     if io == "async" and not on_loop():
         return home.run(call(*args, **kwargs))
     return await call(*args, **kwargs)
@@ -335,9 +350,10 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     return await asyncio.wait_for(work, seconds)
 
 
-def later(io: IO, work: Coroutine[Any, Any, Any]) -> None:
+def later(io: IO, work: Coroutine[Any, Any, Any], lane: Lane = "behind") -> None:
     """Run work behind the reply and outside of its context: as a task of the running loop, or in a thread where there is none or the work blocks."""
     nowhere = contextvars.Context()
+    nowhere.run(_lane.set, lane)
     if on_loop():
         task = asyncio.get_running_loop().create_task(operate(io, work), context=nowhere)
         _background.add(task)
@@ -345,7 +361,7 @@ def later(io: IO, work: Coroutine[Any, Any, Any]) -> None:
     elif io == "async":
         nowhere.run(asyncio.run_coroutine_threadsafe, work, home.loop())
     else:
-        submitted = _pool().submit(step, work)
+        submitted = _pool(lane).submit(nowhere.run, step, work)
         _submitted.add(submitted)
         submitted.add_done_callback(_submitted.discard)
 
@@ -357,19 +373,18 @@ def finish(seconds: float) -> bool:
 
 _background: set[asyncio.Task[Any]] = set()
 _submitted: set[concurrent.futures.Future[Any]] = set()
-_workers: concurrent.futures.ThreadPoolExecutor | None = None
+_workers: dict[Lane, concurrent.futures.ThreadPoolExecutor] = {}
 
 
-def _pool() -> concurrent.futures.ThreadPoolExecutor:
-    global _workers
-    if _workers is None:
-        _workers = concurrent.futures.ThreadPoolExecutor(4, thread_name_prefix="authmw")
-    return _workers
+def _pool(lane: Lane) -> concurrent.futures.ThreadPoolExecutor:
+    if lane not in _workers:
+        # Two that come first together each make one; the threads of a pool that nobody uses are never started.
+        _workers.setdefault(lane, concurrent.futures.ThreadPoolExecutor(4, thread_name_prefix=f"authmw-{lane}"))
+    return _workers[lane]
 
 
 def _forget_workers() -> None:
-    global _workers
-    _workers = None
+    _workers.clear()
     _background.clear()
     _submitted.clear()
 

@@ -12,7 +12,7 @@ from authmw.errors import Refused
 from authmw.guard.bearer import Presented
 from authmw.guard.origins import SAFE_METHODS, from_this_site
 from authmw.guard.sessions import Found
-from authmw.http.addresses import client_ip
+from authmw.http.addresses import client_ip, prefix
 from authmw.http.answers import error_answer, redirect_answer
 from authmw.http.cookies import DuplicateCookie, sole
 from authmw.http.sessions import cookie_headers, specs
@@ -50,7 +50,8 @@ class Visitor:
 
     def tell_of(self, peer: str | None, headers: Mapping[str, Sequence[str]]) -> None:
         """Tell of a request with a doubtful outcome (A032)."""
-        self._auth.incidents.tell("duplicate_cookie", self.caller(peer, headers).ip_address)
+        address = self.caller(peer, headers).ip_address
+        self._auth.incidents.tell("duplicate_cookie", address, prefix(address))
 
     async def awaited(self, cookies: Sequence[str]) -> Found:
         """The outcome with storage, on a loop."""

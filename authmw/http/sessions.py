@@ -7,6 +7,7 @@ from datetime import datetime
 from starlette.responses import Response
 
 from authmw.auth import Auth
+from authmw.http.addresses import UNKNOWN, prefix
 from authmw.http.cookies import CookieSpec, CookieTooLarge, DuplicateCookie, sole
 from authmw.http.requests import Request
 from authmw.operations import visit
@@ -52,5 +53,6 @@ def cookie_of(auth: Auth, request: Request, name: str) -> str | None:
         return sole(request.headers.get("cookie", ()), name)
     except DuplicateCookie:
         here = visit.get()
-        auth.incidents.tell("duplicate_cookie", here.who().ip_address if here is not None else "")
+        address = here.who().ip_address if here is not None else UNKNOWN
+        auth.incidents.tell("duplicate_cookie", address, prefix(address))
         return None

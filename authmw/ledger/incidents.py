@@ -1,6 +1,6 @@
 """Events that belong to no call: a request was odd in a way that somebody watching should hear of, and was treated as one of a stranger.
 
-Law: telling costs an attacker's flood one row a minute for each address, holds nothing that the request said, and never fails a request.
+Law: telling costs an attacker's flood one row a minute for each visitor, holds nothing that the request said, and never fails a request.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from authmw.storage import Insert
 
 Incident: TypeAlias = Literal["duplicate_cookie"]
 EVERY = timedelta(minutes=1)
-"""The same incident of the same address is told once in so long."""
+"""The same incident of the same visitor is told once in so long."""
 REMEMBERED = 1000
-"""Addresses that are remembered; the oldest makes room."""
+"""Visitors that are remembered; the oldest makes room."""
 _ACTIONS: dict[Incident, str] = {"duplicate_cookie": "DuplicateCookie"}
 
 
@@ -35,10 +35,10 @@ class Incidents:
         self._lock = threading.Lock()
         self._told: dict[tuple[Incident, str], datetime] = {}
 
-    def tell(self, incident: Incident, ip_address: str) -> None:
-        """Have an event of it written soon, unless there is one of this minute."""
+    def tell(self, incident: Incident, ip_address: str, visitor: str) -> None:
+        """Have an event of it written soon, unless there is one of this minute about the same visitor, who may have a whole network of addresses."""
         now = self._clock.now()
-        if not self._is_new((incident, ip_address), now):
+        if not self._is_new((incident, visitor), now):
             return
         event = Event(
             event_id=tokens.ordered_id("event", self._environment, now),

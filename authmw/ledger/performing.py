@@ -214,7 +214,7 @@ def _send_behind(call: Call, messages: list[Outgoing]) -> None:
 
 def _tell_behind(call: Call) -> None:
     if call.deliveries:
-        drive.later(call.core.storage.io, _tell_quietly(call.core, call.deliveries))
+        drive.later(call.core.storage.io, _tell_quietly(call.core, call.deliveries), "host")
 
 
 async def _tell_quietly(core: Core, deliveries: list[Delivery]) -> None:

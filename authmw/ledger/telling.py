@@ -122,7 +122,8 @@ async def _told(core: Core, listener: Listener, delivery: Delivery) -> bool:
 async def _call(listener: Listener, change: Change) -> None:
     async def wait() -> None:
         # The deadline runs on the loop that the listener runs on.
-        await drive.within(LONGEST, cast("Coroutine[Any, Any, None]", listener.listen(change)))
+        listening = cast("Coroutine[Any, Any, None]", listener.listen(change))
+        await drive.within(LONGEST, drive.like_requests(listening))
 
     async def listen() -> None:
         listener.listen(change)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from authmw import Auth, Settings
+from authmw import Auth, Change, Settings
 from authmw.drive import Home, brought, on_loop, step
 from authmw.errors import Refused, StorageError
 from authmw.operations import Visit, visit
@@ -244,3 +244,51 @@ def test_memory_is_awaited_on_the_loop_itself() -> None:
         return (await auth.users.create(email="ada@example.org")).user_id
 
     assert asyncio.run(view())
+
+
+# Work behind replies
+
+
+def test_listeners_that_never_return_hold_up_no_request(tmp_path: Path) -> None:
+    """Sixty of them: more than there are threads for requests."""
+    auth = auth_over(SQLiteStorage(tmp_path / "busy.db"))
+    go_on, began = threading.Event(), threading.Event()
+
+    @auth.on("direct.user.create")
+    def stuck(change: Change) -> None:
+        began.set()
+        go_on.wait(30)
+
+    async def views() -> str:
+        made = [(await auth.users.create(email=f"p{number}@example.org")).user_id for number in range(60)]
+        assert await asyncio.to_thread(began.wait, 10)
+        try:
+            return (await asyncio.wait_for(auth.users.get(user_id=made[0]), 15)).user_id
+        finally:
+            go_on.set()
+
+    assert asyncio.run(views()).startswith("user-test-")
+    auth.close()
+
+
+def test_many_listeners_that_await_operations_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """More of them than the host's code has threads behind replies, each waiting for an operation that needs one."""
+    auth = auth_over(SQLiteStorage(tmp_path / "busy.db"))
+    done: list[str] = []
+    all_done = threading.Event()
+
+    @auth.on("direct.user.create")
+    async def tag(change: Change) -> None:
+        await auth.users.update(user_id=change.id, trusted_metadata={"seen": True})
+        done.append(change.id)
+        if len(done) == 30:
+            all_done.set()
+
+    async def views() -> None:
+        for number in range(30):
+            await auth.users.create(email=f"p{number}@example.org")
+        assert await asyncio.to_thread(all_done.wait, 20)
+
+    asyncio.run(views())
+    assert len(set(done)) == 30
+    auth.close()

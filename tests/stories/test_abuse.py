@@ -295,8 +295,18 @@ def test_cookies_of_others_that_stand_twice_are_nobodys_business(world: World) -
 def test_a_flood_of_addresses_is_remembered_within_bounds(world: World) -> None:
     told = Incidents(world.auth.notes, SystemClock(), "test")
     for number in range(REMEMBERED + 50):
-        told.tell("duplicate_cookie", f"192.0.2.{number}")
+        told.tell("duplicate_cookie", f"192.0.2.{number}", f"192.0.2.{number}")
     assert len(told._told) == REMEMBERED
+
+
+def test_a_visitor_with_a_network_of_addresses_is_one_visitor(tmp_path: Path) -> None:
+    world = make_world(tmp_path, "wsgi", trusted_proxies=1)
+    twice = "authmw_session=a; authmw_session=b"
+    for number in range(5):
+        assert world.visit("/who", twice, x_forwarded_for=f"2001:db8::{number}").status == 401
+    assert len(incidents(world)) == 1
+    assert world.visit("/who", twice, x_forwarded_for="2001:db8:0:1::1").status == 401
+    assert len(incidents(world)) == 2
 
 
 # A stolen database
