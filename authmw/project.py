@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import attrs
 
@@ -18,7 +18,7 @@ from authmw.clock import Clock
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.redirects import RedirectType, RedirectURL
-from authmw.settings import Manageable, Settings
+from authmw.settings import Manageable, PasswordRules, Settings
 from authmw.storage import And, Record, Storage, record
 from authmw.templates import MAXIMUM_TEMPLATES, BuiltIn, CustomHTML, Template, TemplateBook, TemplateType
 
@@ -69,6 +69,22 @@ class StoredTemplate(Record):
     changed_at: datetime
 
 
+@attrs.frozen(kw_only=True)
+class StoredPasswordPolicy:
+    """What a password must be, and when it is judged."""
+
+    policy: Literal["zxcvbn", "luds"] = "zxcvbn"
+    minimum_length: int = 8
+    luds_complexity: int = 3
+    strength_at_sign_in: bool = False
+    breaches_at_sign_in: bool = False
+
+    @classmethod
+    def of(cls, rules: PasswordRules) -> StoredPasswordPolicy:
+        """The part of the rules that can be changed while the service runs."""
+        return cls(**{one.name: getattr(rules, one.name) for one in attrs.fields(cls)})
+
+
 @record("projects", key="project_id")
 @attrs.frozen(kw_only=True)
 class StoredProject(Record):
@@ -79,6 +95,7 @@ class StoredProject(Record):
     public_tokens: tuple[StoredToken, ...] | None = None
     secrets: tuple[StoredSecret, ...] | None = None
     ip_allow_list: tuple[str, ...] | None = None
+    passwords: StoredPasswordPolicy | None = None
     template_defaults: dict[str, str] | None = None
     templates_changed: int = 0
     """How often stored templates were changed; they are read again when this differs."""
@@ -110,6 +127,12 @@ def secrets_of(stored: StoredProject) -> tuple[StoredSecret, ...]:
 def ip_allow_list_of(settings: Settings, stored: StoredProject) -> tuple[str, ...]:
     """The addresses that the backend API may be called from; none listed admits all."""
     return stored.ip_allow_list if stored.ip_allow_list is not None else settings.ip_allow_list
+
+
+def passwords_of(settings: Settings, stored: StoredProject) -> PasswordRules:
+    """The rules of passwords that hold: the declared ones, with the changed policy in its place."""
+    policy = stored.passwords
+    return attrs.evolve(settings.passwords, **attrs.asdict(policy)) if policy is not None else settings.passwords
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -203,6 +226,8 @@ def snapshot_of(settings: Settings, stored: StoredProject, book: TemplateBook | 
         changed = attrs.evolve(changed, redirect_urls=urls)
     if held.public_tokens is not None:
         changed = attrs.evolve(changed, public_token=public[0] if public else "")
+    if held.passwords is not None:
+        changed = attrs.evolve(changed, passwords=passwords_of(settings, held))
     if book is not None:
         changed = attrs.evolve(changed, templates=book)
     return Snapshot(

@@ -24,7 +24,7 @@ from authmw.trusted_tokens import TrustedTokenProfile
 
 Environment: TypeAlias = Literal["test", "live"]
 MfaRule: TypeAlias = Literal["enrolled", "host", "gate"]
-Manageable: TypeAlias = Literal["redirect_urls", "public_tokens", "secrets", "ip_allow_list", "templates"]
+Manageable: TypeAlias = Literal["redirect_urls", "public_tokens", "secrets", "ip_allow_list", "templates", "passwords"]
 """What `Settings.managed` can name: values that `auth.project` changes while the service runs."""
 MAXIMUM_ADDRESSES = 10
 """Addresses that the allow-list of the backend API may hold."""

@@ -194,7 +194,7 @@ def _bootstrap(auth: Auth) -> Target:
                         "pkce_required_for_sso": True,
                         "slug_pattern": None,
                         "create_organization_enabled": False,
-                        "password_config": _password_config(settings.passwords),
+                        "password_config": _password_config(auth.core.project.current.settings.passwords),
                         "dfp_protected_auth_enabled": False,
                         "rbac_policy": {"roles": [], "resources": [], "scopes": []},
                         "siwe_required_for_crypto_wallets": False,

@@ -1,4 +1,4 @@
-"""The managed project: redirect URLs, public tokens, secrets, the addresses that backends call from, and message templates.
+"""The managed project: redirect URLs, public tokens, secrets, the addresses that backends call from, message templates, and the password policy.
 
 Law: a change is refused where `Settings.managed` does not name the setting; reading is always allowed. A secret is shown once, when it is made.
 """
@@ -20,6 +20,7 @@ from authmw.parameters import URL, Id
 from authmw.platform.project.changes import change_project, managed_project, read_project
 from authmw.platform.project.email_templates import EmailTemplates
 from authmw.platform.project.metrics import MetricsResponse, metrics_of
+from authmw.platform.project.password_policy import PasswordPolicies
 from authmw.project import (
     StoredRedirect,
     StoredSecret,
@@ -259,6 +260,7 @@ class Project(Product):
         self.secrets = Secrets(core)
         self.ip_allow_list = IPAllowList(core)
         self.email_templates = EmailTemplates(core)
+        self.password_policy = PasswordPolicies(core)
 
     @operation("GET", "/v1/projects/metrics", action="ProjectMetrics")
     async def metrics(self) -> MetricsResponse:
