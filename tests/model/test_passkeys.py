@@ -185,6 +185,7 @@ def _script(machine: PasskeyMachine) -> None:
     machine.use_a_passkey(index=0, join=None, minutes=60, verified=False, again=False)
     machine.change_the_own_name(index=0)
     machine.remove_a_passkey(index=0, which=0)
+    machine.prove_or_extend_a_session(index=0, minutes=60)
     machine.use_a_passkey(index=0, join=None, minutes=60, verified=True, again=False)
     machine.sessions_live_as_the_model_says()
     machine.people_are_as_the_model_says()

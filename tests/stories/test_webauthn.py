@@ -646,7 +646,9 @@ def test_a_browser_adds_and_removes_passkeys_behind_the_mfa_rule(world: World) -
     strong = finish(world, device.authenticate(begin(world, "secondary", token=weak), origin=ORIGIN), token=weak).json[
         "data"
     ]["session_token"]
-    assert world.browser("DELETE", path, token=strong).status == 200
+    gone = world.browser("DELETE", path, token=strong).json["data"]
+    left = world.browser("POST", "/sdk/v1/sessions/authenticate", {}, token=gone["session_token"]).json["data"]
+    assert [one["type"] for one in left["session"]["authentication_factors"]] == ["magic_link"]
 
 
 def test_a_browser_names_its_own_passkeys_only(world: World) -> None:
