@@ -18,7 +18,7 @@ from authmw.storage import Index, key_of
 from authmw_adapters.layout import check_names, joined
 from authmw_adapters.sqlalchemy.engines import transaction
 from authmw_adapters.sqlalchemy.tables import Table
-from authmw_adapters.sqlalchemy.types import ExactText, is_mysql
+from authmw_adapters.sqlalchemy.types import ExactText
 
 SCHEMA = 1
 """The version of the layout."""
@@ -53,22 +53,32 @@ def migrate(connection: sa.Connection, prefix: str, tables: Sequence[Table[Any]]
 
 @contextmanager
 def locked(connection: sa.Connection, prefix: str) -> Generator[None]:
-    """One migration of a namespace at a time. MySQL and MariaDB commit each change of a schema by itself, so there each stands alone."""
-    if is_mysql(connection.dialect):
-        database = connection.exec_driver_sql("SELECT DATABASE()").scalar()
-        name = sha256(f"authmw {database} {prefix}".encode()).hexdigest()[:60]
-        if connection.execute(sa.select(sa.func.get_lock(name, _LOCK_SECONDS))).scalar() != 1:
-            raise StorageError("Another process has been migrating this database for a minute.")
-        try:
-            yield
-        finally:
-            connection.execute(sa.select(sa.func.release_lock(name)))
-        return
-    with transaction(connection):
-        if connection.dialect.name == "postgresql":
-            number = int.from_bytes(sha256(f"authmw {prefix}".encode()).digest()[:8], signed=True)
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+    """One migration of a namespace at a time, and whole or not at all where a database can; MySQL and MariaDB commit each change of a schema by itself."""
+    name = sha256(f"authmw {connection.engine.url.database} {prefix}".encode())
+    number = int.from_bytes(name.digest()[:8], signed=True)
+    match connection.dialect.name:
+        case "sqlite":
+            with transaction(connection):
+                yield
+        case "postgresql":
+            # Held before the transaction begins: one that began to wait would look at the schema as it was then.
+            with _holding(connection, sa.func.pg_advisory_lock(number), sa.func.pg_advisory_unlock(number)):
+                with transaction(connection):
+                    yield
+        case _:
+            lock = name.hexdigest()[:60]
+            with _holding(connection, sa.func.get_lock(lock, _LOCK_SECONDS), sa.func.release_lock(lock)):
+                yield
+
+
+@contextmanager
+def _holding(connection: sa.Connection, take: sa.Function[Any], let_go: sa.Function[Any]) -> Generator[None]:
+    if connection.execute(sa.select(take)).scalar() == 0:
+        raise StorageError("Another process has been migrating this database for a minute.")
+    try:
         yield
+    finally:
+        connection.execute(sa.select(let_go))
 
 
 def _change(
