@@ -46,16 +46,18 @@ class WebAuthnRules:
     user_verification: Literal["preferred", "required"] = "preferred"
     attestation_roots: tuple[str, ...] = attrs.field(default=(), converter=_texts, repr=False)
 
-    def faults(self, *, live: bool) -> Iterator[str]:
-        """What cannot work."""
+    def faults(self, *, live: bool, own: Iterable[str]) -> Iterator[str]:
+        """What cannot work, where the project's own origins are these."""
         if not all(_APP.fullmatch(origin) or _usable(origin) for origin in self.origins):
-            yield "webauthn.origins must be https origins, http ones of localhost, or android:apk-key-hash:... of an app."
+            yield "webauthn.origins must be https origins without a default port, http ones of localhost, or android:apk-key-hash:... of an app."
         elif live and any(origin.startswith("http:") for origin in self.origins):
             yield "webauthn.origins must be https in Live."
         if not all(_can_be_domain(domain) for domain in self.domains):
             yield "webauthn.domains must be lower-case host names, none of them a public suffix or an IP address."
         elif self.origins and any(not _belongs(origin, self.domains) for origin in self.origins if self.domains):
             yield "webauthn.origins names one that lies under none of webauthn.domains."
+        elif any(not _is_served(domain, self._origins(own)) for domain in self.domains):
+            yield "webauthn.domains names one that no origin of the project lies at or under."
         if self.user_verification not in {"preferred", "required"}:
             yield "webauthn.user_verification must be preferred or required."
         if any("-----BEGIN CERTIFICATE-----" not in root for root in self.attestation_roots):
@@ -80,8 +82,10 @@ class WebAuthnRules:
 
 
 def _usable(origin: str) -> bool:
-    """Whether browsers do WebAuthn there: a secure context with a host name."""
+    """Whether browsers do WebAuthn there: a secure context with a host name, spelled as they spell it."""
     host = _host(origin)
+    if origin.endswith(":443" if origin.startswith("https:") else ":80"):
+        return False
     return bool(host) and (origin.startswith("https:") or host == "localhost" or host.endswith(".localhost"))
 
 
@@ -94,6 +98,10 @@ def _can_be_domain(domain: str) -> bool:
     if not _DOMAIN.fullmatch(domain) or domain.rpartition(".")[2].isdigit():
         return False
     return domain == "localhost" or not is_public_suffix(domain)
+
+
+def _is_served(domain: str, origins: Iterable[str]) -> bool:
+    return any(_belongs(origin, (domain,)) for origin in origins)
 
 
 def _belongs(origin: str, domains: Iterable[str]) -> bool:

@@ -348,7 +348,7 @@ class Settings:
             faults.append("cors_origins must be exact origins; neither * nor null can be listed.")
         if self.cookies.domain and self.cookies.vendor is False and not self.cookies.secure:
             faults.append("cookies.domain needs secure cookies.")
-        faults += self.webauthn.faults(live=self.live)
+        faults += self.webauthn.faults(live=self.live, own=(self.origin, *self.cors_origins))
         return [*faults, *self._wrong_providers(), *self._wrong_trust(), *self.provider.faults(live=self.live)]
 
     def _wrong_providers(self) -> list[str]:

@@ -726,6 +726,8 @@ def test_a_stored_challenge_or_key_is_of_no_use_to_who_reads_the_store(world: Wo
 @pytest.mark.parametrize(
     ("rules", "fault"),
     [
+        ({"domains": ("example.com",)}, "no origin of the project"),
+        ({"origins": ("https://example.com:443",)}, "default port"),
         ({"domains": ("co.uk",)}, "public suffix"),
         ({"domains": ("com",)}, "public suffix"),
         ({"domains": ("127.0.0.1",)}, "IP address"),
