@@ -8,6 +8,8 @@ import msgspec
 from msgspec import Meta
 
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._|\-]+$(?!\n)")]
+ResourceList: TypeAlias = Annotated[str, Meta(max_length=8192)]
+"""URLs of protected resources, separated by spaces: over HTTP each is a parameter of its own."""
 ClientId: TypeAlias = Annotated[str, Meta(min_length=1, max_length=2048)]
 """The id of a client: one of ours, or the address of a document that describes it."""
 EmailAddress: TypeAlias = Annotated[str, Meta(min_length=3, max_length=254)]

@@ -39,7 +39,7 @@ class Provider:
     the mount, if it is not set. `refresh_days` is how long a refresh token lives unused. `refresh_grace_seconds` lets the refresh token before the current
     one pass again for so long, for clients that lose answers; 0 ends the family at once. `dynamic_registration` lets strangers register public clients
     (RFC 7591). `client_documents` lets an app be known by the https address of a document that describes it,
-    which is fetched (it needs a fetcher). `device_grant` lets apps on devices without a browser be let in from elsewhere (RFC 8628). `require_dpop` refuses tokens that are not bound to a key.
+    which is fetched (it needs a fetcher). `device_grant` lets apps on devices without a browser be let in from elsewhere (RFC 8628). `require_pushed_requests` takes authorization requests that the app pushed before, and no others (RFC 9126). `require_dpop` refuses tokens that are not bound to a key.
     """
 
     scopes: Mapping[str, str] = attrs.field(factory=dict[str, str])
@@ -51,6 +51,7 @@ class Provider:
     client_documents: bool = False
     device_grant: bool = False
     require_dpop: bool = False
+    require_pushed_requests: bool = False
 
     def resource(self, url: str) -> Resource | None:
         """The declared resource of this exact URL."""

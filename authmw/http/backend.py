@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -54,14 +54,18 @@ def arguments_of(operation: Operation, request: Request, parameters: dict[str, s
     return {**operation.arguments(values, operation.body), **place}
 
 
-def query_of(query: str) -> dict[str, str]:
-    """The parameters of a query, each once. Refused for a repeated one or bad UTF-8."""
+def query_of(query: str, several: Collection[str] = ()) -> dict[str, str]:
+    """The parameters of a query, each once, but for those of `several`, whose values are joined by spaces. Refused for a repeated one or bad UTF-8."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=50)
     except ValueError:
         raise Refused("bad_request", "The query is not valid.") from None
-    named = dict(pairs)
-    if len(named) != len(pairs) or any("\0" in text for pair in pairs for text in pair):
+    named: dict[str, str] = {}
+    for name, value in pairs:
+        if name in named and name not in several:
+            raise Refused("bad_request", "The query is not valid.")
+        named[name] = f"{named[name]} {value}" if name in named else value
+    if any("\0" in text for pair in pairs for text in pair):
         raise Refused("bad_request", "The query is not valid.")
     return named
 

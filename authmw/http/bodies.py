@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, TypeAlias, cast
 from urllib.parse import unquote_to_bytes
@@ -136,11 +137,14 @@ def _refuse_duplicates(body: bytes) -> None:
     _second_reader.decode(body.decode())
 
 
-def parse_form(body: bytes, content_type: str | None, *, maximum: int = MAXIMUM_BODY) -> dict[str, str]:
+def parse_form(
+    body: bytes, content_type: str | None, *, maximum: int = MAXIMUM_BODY, several: Collection[str] = ()
+) -> dict[str, str]:
     """The fields of an `application/x-www-form-urlencoded` body (WHATWG URL section 5.1), for pages and protocol
     endpoints.
 
-    `maximum` is in bytes. An empty body has no fields.
+    `maximum` is in bytes. An empty body has no fields. Fields of `several` may stand several times; their values are joined by
+    spaces.
 
     Refused: `unsupported_media_type`; `body_too_large`; `bad_request` for a field without `=` or without a name, a
     name that stands twice, a `%` that starts no escape, a raw control character or space, bytes that are not UTF-8, a
@@ -162,7 +166,9 @@ def parse_form(body: bytes, content_type: str | None, *, maximum: int = MAXIMUM_
         name, value = _form_text(raw_name), _form_text(raw_value)
         if not equals or not name:
             raise _invalid_form("a field has no name or no value")
-        if name in fields:
+        if name in several and name in fields:
+            value = f"{fields[name]} {value}"
+        elif name in fields:
             raise _invalid_form("a field stands twice")
         fields[name] = value
     return fields

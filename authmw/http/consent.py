@@ -22,6 +22,7 @@ from authmw.http.backend import query_of
 from authmw.http.bodies import parse_form
 from authmw.http.browser import check_origin
 from authmw.http.forms import SIGN_IN, code_over, destination, form_page, session_of
+from authmw.http.oauth import SEVERAL
 from authmw.http.pages import page, refusal_page
 from authmw.http.requests import Request
 from authmw.http.sessions import clear_cookies
@@ -98,7 +99,7 @@ class Pages:
     async def authorize(self, request: Request, _: dict[str, str]) -> Response:
         """Look the request over, have the person sign in, and ask them, or answer at once where nobody must be asked."""
         try:
-            asked = await self._resolved(_known(query_of(request.query)))
+            asked = await self._resolved(_known(query_of(request.query, SEVERAL)))
         except Refused as refused:
             return refusal_page(refused)
         session = session_of(self._auth, request)
@@ -168,6 +169,8 @@ class Pages:
     async def _resolved(self, asked: Asked) -> Asked:
         """The request itself, or the one that was pushed before: then nothing else of the URL counts (RFC 9126 section 4)."""
         uri = asked.get("request_uri")
+        if uri is None and self._auth.settings.provider.require_pushed_requests:
+            raise Refused("bad_request", "The app must push its request ahead of the browser.")
         if uri is None:
             return asked
         return Asked(values=await self._auth.idp.registration.pushed(uri, asked.get("client_id") or ""))
@@ -200,7 +203,6 @@ class Pages:
         """Go back to the app, with a code or with the refusal."""
         if asked.get("code_challenge_method") != "S256":
             raise Refused("pkce_required_for_idp_authorization_flow")
-        resource = asked.get("resource")
         answer = await self._auth.idp.oauth.authorize(
             consent_granted=granted,
             client_id=asked.get("client_id") or "",
@@ -211,7 +213,7 @@ class Pages:
             state=asked.get("state"),
             nonce=asked.get("nonce"),
             code_challenge=asked.get("code_challenge"),
-            resources=[resource] if resource else [],
+            resources=(asked.get("resource") or "").split(),
             dpop_key=asked.get("dpop_jkt"),
         )
         return redirect_answer(answer.redirect_uri)

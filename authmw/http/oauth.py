@@ -37,6 +37,9 @@ ALIASES = {
 }
 """The addresses that discovery documents name, for the operations that the vendor's clients reach under the project's id."""
 
+SEVERAL = ("resource",)
+"""Parameters that a request may hold several times (RFC 8707 section 2)."""
+
 _CODES = {
     "bad_request": "invalid_request",
     "invalid_argument": "invalid_request",
@@ -197,7 +200,9 @@ def _parameters(request: Request) -> dict[str, object]:
     content_type = request.header("content-type")
     if (content_type or "").strip().lower().startswith("application/json"):
         return parse_object(request.body, content_type)
-    return {name: value for name, value in parse_form(request.body, content_type).items() if value != ""}
+    return {
+        name: value for name, value in parse_form(request.body, content_type, several=SEVERAL).items() if value != ""
+    }
 
 
 def _with_client(values: dict[str, object], client_id: str, secret: str) -> dict[str, object]:

@@ -232,6 +232,44 @@ def test_a_pushed_request_is_what_counts_and_is_its_clients_own(world: World) ->
         assert refused.json["error"] == error
 
 
+def test_a_project_that_wants_requests_pushed_takes_no_others(tmp_path: Path) -> None:
+    """RFC 9126 section 5."""
+    world = make_world(tmp_path, "asgi", provider=Provider(require_pushed_requests=True))
+    one = app(world)
+    assert world.visit("/.well-known/oauth-authorization-server").json["require_pushed_authorization_requests"] is True
+    refused = visits(one, asked(one))
+    assert (refused.status, refused.header("location")) == (400, [])
+    pushed = one.form("par", {**asked(one), **one.credentials()}).json
+    page = visits(one, {"client_id": one.id, "request_uri": pushed["request_uri"]})
+    assert "code" in query(decides(one, page, "allow"))
+
+
+def test_an_app_asks_for_several_resources_and_gets_tokens_for_some(tmp_path: Path) -> None:
+    """RFC 8707 section 2: the one parameter that may stand several times."""
+    places = [f"{URL}/{name}" for name in ("one", "two", "three")]
+    provider = Provider(resources=tuple(Resource(url=place) for place in places))
+    world = make_world(tmp_path, "asgi", provider=provider)
+    one = app(world)
+    fields = [*asked(one, scope="offline_access").items(), ("resource", places[0]), ("resource", places[1])]
+    page = text(
+        world, "GET", f"{AUTHORIZE}?{urlencode(fields)}", cookie=f"authmw_session={one.person['session_token']}"
+    )
+    code = query(decides(one, page, "allow"))["code"]
+    first = one.redeems(code).json
+    assert claims(first["access_token"])["aud"] == places[:2]
+    refresh = [("grant_type", "refresh_token"), ("refresh_token", first["refresh_token"]), *one.credentials().items()]
+    narrower = one.raw("token", urlencode([*refresh, ("resource", places[1])]).encode()).json
+    assert claims(narrower["access_token"])["aud"] == [places[1]]
+    refresh[1] = ("refresh_token", narrower["refresh_token"])
+    wider = [*refresh, ("resource", places[0]), ("resource", places[2])]
+    assert one.raw("token", urlencode(wider).encode()).json["error"] == "invalid_target"
+    pushed = [*{**asked(one), **one.credentials()}.items(), ("resource", places[0]), ("resource", places[2])]
+    request_uri = one.raw("par", urlencode(pushed).encode()).json["request_uri"]
+    page = visits(one, {"client_id": one.id, "request_uri": request_uri})
+    tokens = one.redeems(query(decides(one, page, "allow"))["code"]).json
+    assert claims(tokens["access_token"])["aud"] == [places[0], places[2]]
+
+
 def test_signing_out_at_an_apps_wish_needs_the_persons_click(world: World) -> None:
     one = app(world, post_logout_redirect_urls=["https://app.example/bye"])
     cookie = f"authmw_session={one.person['session_token']}"

@@ -20,7 +20,7 @@ from authmw.errors import Refused
 from authmw.ledger.commits import commit
 from authmw.limits import Limit
 from authmw.operations import Call, Core, Product, current_call, operation
-from authmw.parameters import JWT, URL, ClientId, Id, Text, Token
+from authmw.parameters import JWT, ClientId, Id, ResourceList, Text, Token
 from authmw.people.apps import ConnectedApp, Grant, live_grant
 from authmw.people.records import Subject
 from authmw.platform.connected_apps.responses import shown_to_people
@@ -88,7 +88,7 @@ class Devices(Product):
         client_id: ClientId,
         client_secret: Secret | None = None,
         scope: ScopeList = "",
-        resource: URL | None = None,
+        resource: ResourceList | None = None,
         project_id: Id | None = None,
     ) -> DeviceAuthorizationResponse:
         """Begin on a device (RFC 8628 section 3.1). It shows the user code and the address, and asks the token endpoint by the device code.
@@ -103,7 +103,7 @@ class Devices(Product):
             scopes = asked_scopes(call.settings, scope.split())
         except Refused:
             raise Refused("invalid_scope") from None
-        resources = checked_resources(call.settings, (resource,) if resource else ())
+        resources = checked_resources(call.settings, (resource or "").split())
         code, shown = tokens.token(), tokens.consonants(LETTERS)
         request = DeviceRequest(
             digest=tokens.digest(code),
@@ -138,7 +138,7 @@ class Devices(Product):
         client_id: ClientId,
         device_code: Opaque,
         client_secret: Secret | None = None,
-        resource: URL | None = None,
+        resource: ResourceList | None = None,
         dpop_key: Text | None = None,
         project_id: Id | None = None,
     ) -> TokenResponse:

@@ -65,6 +65,8 @@ def provider_metadata(settings: Settings) -> dict[str, Any]:
         "prompt_values_supported": ["none", "login", "consent"],
         "service_documentation": f"{base}/errors",
     }
+    if settings.provider.require_pushed_requests:
+        document["require_pushed_authorization_requests"] = True
     if settings.provider.client_documents:
         document["client_id_metadata_document_supported"] = True
     if settings.provider.device_grant:

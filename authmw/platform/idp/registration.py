@@ -17,7 +17,7 @@ from authmw.errors import Refused
 from authmw.ledger.commits import commit
 from authmw.limits import Limit
 from authmw.operations import Call, Core, Product, Response, current_call, operation
-from authmw.parameters import URL, ClientId, Id, Text
+from authmw.parameters import URL, ClientId, Id, ResourceList, Text
 from authmw.people.apps import ConnectedApp
 from authmw.platform.connected_apps.rules import check_redirect_url, check_urls
 from authmw.platform.idp.asking import client_of
@@ -126,7 +126,7 @@ class Registration(Product):
         nonce: Opaque | None = None,
         code_challenge: Text | None = None,
         code_challenge_method: Text | None = None,
-        resource: URL | None = None,
+        resource: ResourceList | None = None,
         prompt: Text | None = None,
         max_age: Text | None = None,
         dpop_key: Text | None = None,
@@ -226,7 +226,7 @@ def _check(
         checked_challenge(challenge)
     except Refused as refused:
         raise Refused("bad_request", refused.message) from None
-    checked_resources(call.settings, (resource,) if resource else ())
+    checked_resources(call.settings, (resource or "").split())
     try:
         asked_scopes(call.settings, scope.split())
     except Refused:

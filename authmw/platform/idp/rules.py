@@ -184,11 +184,12 @@ def narrowed(held: Sequence[str], asked: str | None) -> tuple[str, ...]:
 
 
 def audience_of(app: ConnectedApp, resources: Sequence[str], asked: str | None) -> tuple[str, ...]:
-    """Whom a token is for: the resource asked for, all that were agreed to, or the app's own audience; none is the project. Refused `invalid_target`."""
+    """Whom a token is for: the resources asked for, all that were agreed to, or the app's own audience; none is the project. Refused `invalid_target`."""
     if asked is not None:
-        if asked not in resources:
+        named = tuple(dict.fromkeys(asked.split()))
+        if not named or not set(named) <= set(resources):
             raise Refused("invalid_target")
-        return (asked,)
+        return named
     if resources:
         return tuple(resources)
     return (app.access_token_custom_audience,) if app.access_token_custom_audience else ()

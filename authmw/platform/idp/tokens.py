@@ -16,7 +16,7 @@ from authmw.crypto.jwts import InvalidToken
 from authmw.errors import Refused
 from authmw.ledger.commits import commit
 from authmw.operations import Call, Core, Product, current_call, operation
-from authmw.parameters import JWT, URL, ClientId, Id, Text
+from authmw.parameters import JWT, URL, ClientId, Id, ResourceList, Text
 from authmw.people.apps import ConnectedApp, Grant, LiveGrant, counter_of, live_grant, next_of
 from authmw.platform.idp.asking import client_of
 from authmw.platform.idp.claims import claims_by_scope
@@ -51,7 +51,7 @@ class Tokens(Product):
         redirect_uri: URL | None = None,
         code_verifier: Opaque | None = None,
         client_secret: Secret | None = None,
-        resource: URL | None = None,
+        resource: ResourceList | None = None,
         dpop_key: Text | None = None,
         project_id: Id | None = None,
     ) -> TokenResponse:
@@ -86,7 +86,7 @@ class Tokens(Product):
         refresh_token: Opaque,
         scope: ScopeList | None = None,
         client_secret: Secret | None = None,
-        resource: URL | None = None,
+        resource: ResourceList | None = None,
         dpop_key: Text | None = None,
         project_id: Id | None = None,
     ) -> TokenResponse:
