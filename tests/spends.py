@@ -26,6 +26,7 @@ from tests.stories import (
     test_totps,
     test_webauthn,
 )
+from tests.trusted_issuer import PROFILE, Issuer, profile
 from tests.wallets import EthereumWallet, SolanaWallet
 from tests.world import World
 
@@ -163,6 +164,15 @@ def _refresh(world: World) -> dict[str, Any]:
     return {"grant_type": "refresh_token", "refresh_token": app.tokens()["refresh_token"], **app.credentials()}
 
 
+def _trusted(world: World) -> dict[str, Any]:
+    return _session(profile_id=PROFILE, token=Issuer(world.clock).token())
+
+
+def _exchange(world: World) -> dict[str, Any]:
+    app = test_provider.app(world, "first_party", full_access_allowed=True)
+    return _session(access_token=app.tokens(scopes=["full_access"])["access_token"])
+
+
 _PROVIDER = {"provider": ProviderRules()}
 _TOKEN = "/v1/oauth2/token"
 
@@ -263,6 +273,20 @@ ROWS = (
         held=_refresh,
         spend=by_form(_TOKEN),
         late=frozenset({"invalid_grant"}),
+        settings=_PROVIDER,
+    ),
+    OneUse(
+        name="trusted token",
+        held=_trusted,
+        spend=by_operation("sessions.attest"),
+        late=frozenset({"invalid_trusted_auth_token"}),
+        settings={"trusted_tokens": (profile(can_jit_provision=True),)},
+    ),
+    OneUse(
+        name="access token of an own app",
+        held=_exchange,
+        spend=by_operation("sessions.exchange_access_token"),
+        late=frozenset({"idp_access_token_could_not_be_exchanged"}),
         settings=_PROVIDER,
     ),
 )

@@ -13,7 +13,11 @@ import jwt
 import pytest
 
 from authmw import AttributeMapping, Misconfigured
-from authmw.testing import FixedClock
+from authmw.drive import step
+from authmw.errors import AuthError
+from authmw.people.records import User
+from authmw.testing import FixedClock, interleave
+from tests.stories.test_interleavings import Stage, refused
 from tests.trusted_issuer import AUDIENCE, ISSUER, PROFILE, Issuer, key, key_set, profile, public_pem, publishing
 from tests.world import Answer, World, make_world
 
@@ -300,3 +304,61 @@ def test_the_event_names_the_user_and_the_factor_and_no_token_is_logged(
 def test_a_profile_that_cannot_work_is_named_at_the_start(tmp_path: Path, more: dict[str, Any], said: str) -> None:
     with pytest.raises(Misconfigured, match=said):
         trusting(tmp_path, "asgi", **more)
+
+
+def stage() -> tuple[Stage, Issuer]:
+    made = Stage(trusted_tokens=(profile(can_jit_provision=True),))
+    return made, Issuer(made.clock)
+
+
+def test_two_tokens_of_one_unknown_person_make_one_user_whatever_the_order() -> None:
+    made, issuer = stage()
+    for seed in range(100):
+        claims = {"sub": f"ada-{seed}", "email": f"ada{seed}@example.org"}
+        asked = [
+            made.auth.sessions.attest(profile_id=PROFILE, token=issuer.token(**claims), session_duration_minutes=60)
+            for _ in range(2)
+        ]
+        first, second = interleave(asked, seed)
+        assert not isinstance(first, AuthError), seed
+        assert not isinstance(second, AuthError), seed
+        assert first.user_id == second.user_id, seed
+
+
+def test_a_token_and_a_link_for_one_address_lead_to_one_owner_whatever_the_order() -> None:
+    made, issuer = stage()
+    for seed in range(100):
+        address = f"ada{seed}@example.org"
+        link = made.link(address)
+        token = issuer.token(sub=f"ada-{seed}", email=address)
+        attested, linked = interleave(
+            [
+                made.auth.sessions.attest(profile_id=PROFILE, token=token, session_duration_minutes=60),
+                made.auth.magic_links.authenticate(token=link, session_duration_minutes=60),
+            ],
+            seed,
+        )
+        assert not refused(attested), seed
+        assert not refused(linked), seed
+        holder = step(made.storage.find(User, "email", (address,)))
+        assert holder is not None
+        assert holder.external_id == f"ada-{seed}"
+        assert [one.verified for one in holder.emails] == [True]
+
+
+def test_nobody_is_signed_in_by_a_token_as_somebody_deleted_whatever_the_order() -> None:
+    made, issuer = stage()
+    for seed in range(100):
+        known = made.run(made.auth.users.create(external_id=f"ada-{seed}", email=f"ada{seed}@example.org"))
+        token = issuer.token(sub=f"ada-{seed}", email=...)
+        attested, deleted = interleave(
+            [
+                made.auth.sessions.attest(profile_id=PROFILE, token=token, session_duration_minutes=60),
+                made.auth.users.delete(user_id=known.user_id),
+            ],
+            seed,
+        )
+        assert not refused(deleted), seed
+        assert not isinstance(attested, AuthError), seed
+        if attested.user_id == known.user_id:
+            assert not made.lives(attested.session_token), seed

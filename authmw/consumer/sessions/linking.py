@@ -16,9 +16,9 @@ from authmw.operations import Call
 from authmw.people.directory import new_email, new_user, user_by_email
 from authmw.people.notices import notify_of
 from authmw.people.records import Proved, User
-from authmw.people.rules import Owned, has_owner, prove_email
+from authmw.people.rules import Owned, has_owner, is_theirs, prove_email
 from authmw.signin.complete import Proof
-from authmw.storage import Insert, Write
+from authmw.storage import Write
 from authmw.trusted_tokens import TrustedTokenProfile
 
 
@@ -65,9 +65,9 @@ async def migrated_proof(call: Call, address: str) -> Proof:
 
 
 def _may_prove(user: User, address: str) -> bool:
-    """Whether the proof of an address is that of this user: it is theirs, or nobody has proved to be them. An address that somebody else's account merely names is not."""
+    """Whether the proof of an address is that of this user, and not of somebody whose address their account merely names."""
     standing = user.email_at(address)
-    return standing is not None and (standing.verified or not has_owner(user))
+    return standing is not None and is_theirs(user, standing, claimed=False)
 
 
 def _proving(user: User, address: str) -> Owned:
@@ -92,21 +92,17 @@ def _linked(holder: User, said: Attested) -> Owned:
     owned = _proving(holder, said.email)
     if not said.external_id:
         return owned
-    if holder.external_id is not None:
+    # A token of the same person may have made them since they were looked for by that id.
+    if holder.external_id not in {None, said.external_id}:
         raise Refused("duplicate_email")
     return attrs.evolve(owned, subject=attrs.evolve(owned.subject, external_id=said.external_id))
 
 
 def _provisioned(call: Call, holder: User | None, said: Attested, factor: Proved, spent: Write) -> Proof:
     """A user made by the token, with its address if it is proof; whoever merely named that address loses it."""
-    made = attrs.evolve(
-        new_user(call),
-        external_id=said.external_id or None,
-        first_name=said.first_name,
-        last_name=said.last_name,
-    )
+    new = new_user(call)
+    made = attrs.evolve(new, external_id=said.external_id or None, first_name=said.first_name, last_name=said.last_name)
     if not said.email:
-        return Proof(before=made, after=made, factor=factor, writes=(spent, Insert(made)))
+        return Proof(before=new, after=made, factor=factor, writes=(spent,))
     owned = prove_email(made, new_email(call, said.email), holder, by_own_session=False)
-    proof = proof_of(call, made, holder, owned, factor, spent)
-    return attrs.evolve(proof, before=proof.after, writes=(*proof.writes, Insert(proof.after)))
+    return proof_of(call, made, holder, owned, factor, spent)
