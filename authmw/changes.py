@@ -20,6 +20,8 @@ ChangeSource: TypeAlias = Literal["DIRECT", "DASHBOARD", "SCIM"]
 Vertical: TypeAlias = Literal["CONSUMER", "B2B"]
 ANY = "*"
 _LONGEST_NAME = 200
+MAXIMUM_LISTENERS = 3
+"""Each leaves a row in the commit of a change, and a commit of somebody at every limit must still fit into one batch (`storage.MAX_ACTIONS`)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -110,13 +112,16 @@ class Listeners:
         return self._by_name.get(name)
 
     def add(self, patterns: tuple[str, ...], listen: Listen, name: str | None) -> None:
-        """Tell this function of these types from now on. Raises Misconfigured for a type that does not exist and for a name that is taken."""
+        """Tell this function of these types from now on. Raises Misconfigured for a type that does not exist, a name that is taken, and one listener too many."""
         known = name or f"{listen.__module__}.{listen.__qualname__}"
         if not known or len(known) > _LONGEST_NAME or not known.isprintable():
             message = f"A listener's name has 1 to {_LONGEST_NAME} printable characters; give it one by name=..."
             raise Misconfigured(message)
         if known in self._by_name:
             message = f"There is a listener {known} already; tell them apart by name=..."
+            raise Misconfigured(message)
+        if len(self._by_name) >= MAXIMUM_LISTENERS:
+            message = f"There are {MAXIMUM_LISTENERS} listeners already, as many as a commit has room for; have one of them call this."
             raise Misconfigured(message)
         wanted = tuple(self._parsed(pattern) for pattern in patterns)
         self._by_name[known] = Listener(known, wanted, listen, inspect.iscoroutinefunction(listen))

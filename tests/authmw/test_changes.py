@@ -69,6 +69,15 @@ def test_two_listeners_of_one_name_are_refused() -> None:
     assert [one.name for one in held] == [f"{__name__}.listen", "another"]
 
 
+def test_there_is_room_for_three_listeners_and_the_fourth_is_told_so() -> None:
+    held = listeners()
+    for number in range(3):
+        held.add(("*.user.*",), listen, f"listener {number}")
+    with pytest.raises(Misconfigured, match="3 listeners"):
+        held.add(("*.user.*",), listen, "one more")
+    assert len(list(held)) == 3
+
+
 @pytest.mark.parametrize("name", ["", "x" * 201, "two\nlines"])
 def test_a_name_that_cannot_be_kept_is_refused(name: str) -> None:
     def nameless(change: Change) -> None:
