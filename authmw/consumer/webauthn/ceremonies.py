@@ -1,4 +1,4 @@
-"""What both ceremonies share: a challenge that waits for one answer, and what is kept of a credential.
+"""What both ceremonies share: a challenge that waits for one answer.
 
 Law: a challenge is answered once, right or wrong, within five minutes, in the ceremony, by the session and from the browser it was made for (WAN-02).
 """

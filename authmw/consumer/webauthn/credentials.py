@@ -16,7 +16,7 @@ from authmw.consumer.webauthn.responses import CredentialAnswer
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge
-from authmw.factors.webauthn.answers import Assertion, Attestation, encode
+from authmw.factors.webauthn.answers import Assertion, Attestation
 from authmw.factors.webauthn.rules import Known
 from authmw.factors.webauthn.verification import Key, Used, verify_assertion
 from authmw.ledger.commits import commit
@@ -42,7 +42,7 @@ def known(parts: list[Part]) -> list[Known]:
 
 def identity_of(credential_id: bytes) -> tuple[str, ...]:
     """What finds the owner of a credential: a digest, since an id may have 1023 bytes."""
-    return (tokens.digest(encode(credential_id)),)
+    return (tokens.digest(tokens.base64url(credential_id)),)
 
 
 def proved(now: datetime, part: Part, *, user_verified: bool) -> Proved:
@@ -85,7 +85,7 @@ class Held:
 
 def handle_of(standing: list[Part]) -> str:
     """The user's handle at a domain: the one their authenticators know them by, so that a new passkey replaces the old one there; else a random one."""
-    return str(standing[0].details["handle"]) if standing else encode(tokens.random_bytes(32))
+    return str(standing[0].details["handle"]) if standing else tokens.base64url(tokens.random_bytes(32))
 
 
 def new_part(call: Call, challenge: Challenge, answer: Attestation) -> Part:
@@ -102,7 +102,7 @@ def new_part(call: Call, challenge: Challenge, answer: Attestation) -> Part:
             "user_agent": asked["user_agent"],
             "authenticator_type": answer.attachment or asked["authenticator_type"],
             "name": "Passkey" if asked["passkey"] else "Security key",
-            "credential_id": encode(answer.credential_id),
+            "credential_id": tokens.base64url(answer.credential_id),
             "transports": list(answer.transports),
         },
         identity=identity_of(answer.credential_id),

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import attrs
 
+from authmw.crypto.tokens import base64url
 from authmw.errors import Refused
 
 MAXIMUM_CLIENT_DATA = 8 * 1024
@@ -60,17 +61,12 @@ class Assertion:
     user_handle: bytes = attrs.field(default=b"", repr=False)
 
 
-def encode(data: bytes) -> str:
-    """Bytes as unpadded base64url."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
-
-
 def decode(text: object) -> bytes | None:
     """The bytes of unpadded base64url, or None for anything else, a second spelling of the same bytes included."""
     if not isinstance(text, str) or not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
         return None
     data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    return data if encode(data) == text else None
+    return data if base64url(data) == text else None
 
 
 def read_attestation(text: str) -> Attestation:

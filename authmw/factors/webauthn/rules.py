@@ -14,8 +14,9 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from authmw.crypto import tokens
 from authmw.errors import Refused
-from authmw.factors.webauthn.answers import decode, encode
+from authmw.factors.webauthn.answers import decode
 from authmw.factors.webauthn.cose import ALGORITHMS
 
 LIFE = timedelta(minutes=5)
@@ -127,7 +128,7 @@ def given_handle(text: str) -> str:
     handle = text.encode("utf-8", "surrogatepass")
     if not 1 <= len(handle) <= HANDLE_BYTES:
         raise Refused("bad_request", "`$.override_id` must be 1 to 64 bytes.")
-    return encode(handle)
+    return tokens.base64url(handle)
 
 
 def checked_name(text: str) -> str:

@@ -17,7 +17,7 @@ import msgspec
 
 from authmw.crypto import ed25519, tokens
 from authmw.errors import Misconfigured, Refused
-from authmw.factors.webauthn.answers import Assertion, Attestation, ClientData, decode, encode
+from authmw.factors.webauthn.answers import Assertion, Attestation, ClientData, decode
 from authmw.factors.webauthn.attested import check_certificates
 from authmw.factors.webauthn.cose import ALGORITHMS, EDDSA, check_key
 from authmw.passkeys import RelyingParty
@@ -95,7 +95,7 @@ def _registered(
     attested = _attested(answer.attestation_object)
     verified = verify_registration_response(
         credential=_credential(
-            answer.credential_id, answer.client, attestationObject=encode(answer.attestation_object)
+            answer.credential_id, answer.client, attestationObject=tokens.base64url(answer.attestation_object)
         ),
         expected_challenge=_challenge(answer.client),
         expected_rp_id=party.domain,
@@ -136,8 +136,8 @@ def _used(answer: Assertion, party: RelyingParty, *, key: Key, handle: str, name
         credential=_credential(
             answer.credential_id,
             answer.client,
-            authenticatorData=encode(answer.authenticator_data),
-            signature=encode(answer.signature),
+            authenticatorData=tokens.base64url(answer.authenticator_data),
+            signature=tokens.base64url(answer.signature),
         ),
         expected_challenge=_challenge(answer.client),
         expected_rp_id=party.domain,
@@ -180,12 +180,12 @@ def _attested(data: bytes) -> dict[str, Any]:
 
 def _credential(credential_id: bytes, client: ClientData, **response: str) -> dict[str, Any]:
     """The answer in the library's form, made of what was read strictly."""
-    text = encode(credential_id)
+    text = tokens.base64url(credential_id)
     return {
         "id": text,
         "rawId": text,
         "type": "public-key",
-        "response": {"clientDataJSON": encode(client.raw), **response},
+        "response": {"clientDataJSON": tokens.base64url(client.raw), **response},
     }
 
 

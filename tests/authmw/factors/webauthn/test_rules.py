@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authmw.crypto import tokens
 from authmw.errors import Refused
-from authmw.factors.webauthn.answers import decode, encode
+from authmw.factors.webauthn.answers import decode
 from authmw.factors.webauthn.rules import (
     Known,
     Registrant,
@@ -52,7 +53,7 @@ def test_possession_alone_opens_no_session(user_verified: bool, always: bool, jo
 
 @given(data=st.binary(max_size=100))
 def test_base64url_has_one_spelling(data: bytes) -> None:
-    text = encode(data)
+    text = tokens.base64url(data)
     assert decode(text) == data
     for other in (text + "=", text + "\n", " " + text, text + "%"):
         assert decode(other) is None
@@ -77,7 +78,7 @@ def test_what_is_no_base64url_decodes_to_nothing(value: object) -> None:
 def test_options_hold_what_was_put_in(
     challenge: bytes, ids: list[bytes], base64url: bool, passkey: bool, attested: bool, name: str
 ) -> None:
-    known = [Known(credential_id=encode(one), transports=("usb",)) for one in ids]
+    known = [Known(credential_id=tokens.base64url(one), transports=("usb",)) for one in ids]
 
     def plain(text: str) -> bytes:
         found = decode(text) if base64url else base64.b64decode(text, validate=True)
@@ -88,8 +89,8 @@ def test_options_hold_what_was_put_in(
         creation_options(
             domain="example.com",
             project=name,
-            challenge=encode(challenge),
-            registrant=Registrant(handle=encode(b"h"), name=name, display_name=name),
+            challenge=tokens.base64url(challenge),
+            registrant=Registrant(handle=tokens.base64url(b"h"), name=name, display_name=name),
             known=known,
             authenticator_type="platform",
             passkey=passkey,
@@ -101,7 +102,7 @@ def test_options_hold_what_was_put_in(
     asked = json.loads(
         request_options(
             domain="example.com",
-            challenge=encode(challenge),
+            challenge=tokens.base64url(challenge),
             known=known,
             verification="required",
             base64url=base64url,
