@@ -54,7 +54,13 @@ async def mailbox_proof(
     user = await _asking(call, challenge, refusal)
     standing = user.email(challenge.method_id)
     _check_standing(challenge, standing, refusal)
-    email = standing or Email(email_id=challenge.method_id, address=challenge.address, created_at=call.now)
+    # It may have entered by another message since this one was asked for.
+    email = (
+        standing
+        or user.email_at(challenge.address)
+        or Email(email_id=challenge.method_id, address=challenge.address, created_at=call.now)
+    )
+    factor = _naming(factor, challenge.method_id, email.email_id)
     prover = await _prover(call, challenge, user, email, presented)
     holder = await user_by_email(call.storage, email.address)
     owned = prove_email(prover, email, holder, by_own_session=challenge.session_id is not None)
@@ -68,11 +74,27 @@ async def phone_proof(
     user = await _asking(call, challenge, refusal)
     standing = user.phone(challenge.method_id)
     _check_standing(challenge, standing, refusal)
-    phone = standing or Phone(phone_id=challenge.method_id, number=challenge.address, created_at=call.now)
+    phone = (
+        standing
+        or user.phone_at(challenge.address)
+        or Phone(phone_id=challenge.method_id, number=challenge.address, created_at=call.now)
+    )
+    factor = _naming(factor, challenge.method_id, phone.phone_id)
     prover = await _prover(call, challenge, user, phone, presented)
     holder = await user_by_phone(call.storage, phone.number)
     owned = prove_phone(prover, phone, holder, by_own_session=challenge.session_id is not None)
     return proof_of(call, prover, holder, owned, factor, spent)
+
+
+def _naming(factor: Proved, sent_for: str, stands_as: str) -> Proved:
+    """The factor under the id that its address has on the subject."""
+    if sent_for == stands_as:
+        return factor
+    details = {
+        kind: {name: stands_as if value == sent_for else value for name, value in said.items()}
+        for kind, said in factor.details.items()
+    }
+    return attrs.evolve(factor, details=details)
 
 
 async def _prover(

@@ -60,6 +60,10 @@ class Person:
     parts: set[str] = attrs.field(factory=set)
     stale_password: bool = False
     """Whether it was set before the owner of the address came, and signs nobody in (A209)."""
+    pending: set[str] = attrs.field(factory=set)
+    """Parts that are no factor before their first proof."""
+    phone: bool = False
+    """Whether a number of theirs is proved."""
     epoch: int = 0
     gone: bool = False
     failures: int = 0
@@ -69,11 +73,12 @@ class Person:
         return next((one for one in self.addresses if one.text == text), None)
 
     def owned(self) -> bool:
-        return any(one.verified for one in self.addresses)
+        return self.phone or any(one.verified for one in self.addresses)
 
     def groups(self) -> set[str]:
-        counting = self.parts - ({"password"} if self.stale_password else set())
-        return {KIND_GROUP[kind] for kind in counting} | ({"account"} if self.owned() else set())
+        counting = self.parts - self.pending - ({"password"} if self.stale_password else set())
+        by_address = {"account"} if any(one.verified for one in self.addresses) else set()
+        return {KIND_GROUP[kind] for kind in counting} | by_address | ({"phone"} if self.phone else set())
 
 
 @attrs.define(eq=False)
@@ -356,16 +361,17 @@ class SignInMachine(RuleBasedStateMachine):
     def _joins(self, person: Person, joined: Held | None) -> str:
         return self.lives(joined) or ("user_id_mismatch" if joined and joined.person is not person else "")
 
-    def _proved(self, sent: Sent, joined: Held | None) -> Person:
+    def _proved(self, sent: Sent, joined: Held | None) -> tuple[Person, str]:
         """Proof wins (ACC-05, ACC-06): the address is theirs, and what an unowned account held before dies. Whose account only named it keeps nothing of who proves it."""
         person, address = sent.person, sent.address
         own = sent.adding is not None or (joined is not None and joined.person is person)
         if address in person.addresses and self.only_named(person, address) and not own:
-            return self._somebody_new(person, address)
+            return self._somebody_new(person, address), address.name
         holder = self.person_at(address.text)
         if not person.owned() and sent.adding is None:
             if person.parts or any(one.text != address.text for one in person.addresses):
                 person.parts &= {"password"}
+                person.pending.clear()
                 person.stale_password = bool(person.parts)
                 person.addresses = [one for one in person.addresses if one.text == address.text]
             person.epoch += 1
@@ -374,13 +380,13 @@ class SignInMachine(RuleBasedStateMachine):
             holder.epoch += 1
             if not holder.addresses:
                 holder.parts.discard("password")
-            holder.gone = not (holder.addresses or holder.parts)
+            holder.gone = not (holder.addresses or holder.parts or holder.phone)
         standing = person.at(address.text)
         if standing is None:
             standing = address
             person.addresses.append(address)
         standing.verified = True
-        return person
+        return person, standing.name
 
     def _somebody_new(self, named_by: Person, address: Address) -> Person:
         named_by.addresses.remove(address)
@@ -418,8 +424,8 @@ class SignInMachine(RuleBasedStateMachine):
         if expected or not outcome.stood:
             return
         sent.used = True
-        person = self._proved(sent, joined)
-        self.sign_in(person, (("magic_link", "email"), sent.address.name), minutes, joined, outcome)
+        person, name = self._proved(sent, joined)
+        self.sign_in(person, (("magic_link", "email"), name), minutes, joined, outcome)
 
     @rule(
         index=PICK, join=st.none() | PICK, minutes=MINUTES, guess=st.sampled_from(["right", "right", "wrong", "other"])
@@ -470,8 +476,8 @@ class SignInMachine(RuleBasedStateMachine):
         sent.used = True
         if outcome.answers is not None:
             person.failures = sent.guesses = 0
-        person = self._proved(sent, joined)
-        self.sign_in(person, (("otp", "email"), sent.address.name), minutes, joined, outcome)
+        person, name = self._proved(sent, joined)
+        self.sign_in(person, (("otp", "email"), name), minutes, joined, outcome)
 
     @rule(index=PICK, method=st.sampled_from(sorted(GROUP)), join=st.none() | PICK, minutes=MINUTES)
     def prove_any_factor(self, index: int, method: tuple[str, str], join: int | None, minutes: int | None) -> None:
@@ -522,7 +528,9 @@ class SignInMachine(RuleBasedStateMachine):
         if address is None:
             return
         expected = self.sensitive(held)
-        expected = expected or ("cannot_delete_last_primary_factor" if len(person.addresses) == 1 else "")
+        expected = expected or (
+            "cannot_delete_last_primary_factor" if len(person.addresses) == 1 and not person.phone else ""
+        )
         outcome = self.step(
             lambda side: side.call(
                 side.auth.users.delete_email(email_id=side.held[address.name]), side.held[held.name]
@@ -587,7 +595,8 @@ class SignInMachine(RuleBasedStateMachine):
         assert found is not None
         session = found.session
         assert session is not None
-        assert session.mfa is ("totp" not in held.person.parts or len(held.groups()) >= 2)
+        active = held.person.parts - held.person.pending
+        assert session.mfa is ("totp" not in active or len(held.groups()) >= 2)
         assert set(session.categories) == held.groups()
 
     @rule(index=PICK)
@@ -713,7 +722,7 @@ class SignInMachine(RuleBasedStateMachine):
                 for user in side.records(User)
             )
             assert found == wanted
-            assert all(emails or parts for emails, parts, _ in found)
+            assert all(user.emails or user.phones or user.parts for user in side.records(User))
 
     def teardown(self) -> None:
         """Invariants 7 and 8: one end for each call, and no secret at rest."""

@@ -180,7 +180,7 @@ def _side(name: str, storage: Any, **settings: Any) -> Side:
     chosen = Settings(
         project_id=PROJECT_ID, secret=SECRET, public_token=PUBLIC_TOKEN, cookies=Cookies(secure=False), **settings
     )
-    auth = Auth(chosen, storage=failing, limiter=MemoryLimiter(), email=inbox, clock=clock)  # type: ignore[arg-type]
+    auth = Auth(chosen, storage=failing, limiter=MemoryLimiter(), email=inbox, sms=inbox, whatsapp=inbox, clock=clock)  # type: ignore[arg-type]
     auth.factors_of_the_model = Factors(auth)  # type: ignore[attr-defined]  # a product like any other
     return Side(name, auth, failing, clock, inbox)
 

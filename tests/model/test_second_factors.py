@@ -1,0 +1,342 @@
+"""The state machine with texted codes, an authenticator app and its recovery codes in it, by the wire's own operations, among links, codes, step-ups and ends.
+
+A place for the next product: another subclass, with rules as these.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import rule, run_state_machine_as_test
+
+from authmw.consumer.otps import operations as otps
+from authmw.consumer.totps import operations as totps
+from authmw.factors.totp.rules import code_of, step_of
+from authmw.people.records import User
+from authmw.settings import PhoneRules
+from tests.model.machine import ADDRESSES, KIND_GROUP, MINUTES, PICK, Held, Outcome, Person, SignInMachine
+from tests.model.sides import Side
+from tests.model.test_machine import BOUNDED
+
+APP, RECOVERY, TEXT = ("totp", "authenticator_app"), ("recovery_codes", "recovery_code"), ("otp", "sms")
+TRIES = 3
+"""How many refused guesses at one thing a run makes: what more of them do is told elsewhere."""
+
+
+@attrs.define(eq=False)
+class App:
+    """An authenticator app of somebody, and what the model knows of its codes."""
+
+    name: str
+    person: Person
+    expires: float
+    newest: float = -1e12
+    spent: set[int] = attrs.field(factory=set)
+    tries: int = 0
+
+
+@attrs.define(eq=False)
+class Texted:
+    """A code that was texted; while the number is being added, by whose session."""
+
+    person: Person
+    adding: Held | None
+    epoch: int
+    expires: float
+    held: bool
+    used: bool = False
+    tries: int = 0
+
+
+class SecondFactors(SignInMachine):
+    """Everything of the machine, and two categories that are real."""
+
+    settings: ClassVar[dict[str, Any]] = {
+        "phones": PhoneRules(
+            per_number_hour=10**6,
+            per_number_day=10**6,
+            per_range_hour=10**6,
+            per_country_hour=10**6,
+            per_address_hour=10**6,
+            per_day=10**6,
+        )
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.apps: list[App] = []
+        self.texted: dict[str, Texted] = {}
+
+    @rule(index=PICK, kind=st.sampled_from(sorted(KIND_GROUP.keys() - {"totp"})))
+    def enrol_a_factor(self, index: int, kind: str) -> None:
+        super().enrol_a_factor.__wrapped__(self, index, kind)  # type: ignore[attr-defined]
+
+    # -- an authenticator app
+
+    def stands(self, app: App) -> bool:
+        newest = [one for one in self.apps if one.person is app.person][-1]
+        return newest is app and "totp" in app.person.parts
+
+    @rule(index=PICK)
+    def enrol_an_app(self, index: int) -> None:
+        """By a backend: an owner is needed (ACC-03), and none that is active."""
+        person: Person | None = self.pick(self.people, index)
+        if person is None:
+            return
+        active = "totp" in person.parts and "totp" not in person.pending
+        expected = "user_not_found" if person.gone else "" if person.groups() else "email_verification_required"
+        expected = expected or ("active_totp_exists" if active else "")
+        outcome = self.step(
+            lambda side: side.call(side.auth.totps.create(user_id=side.held[person.name], expiration_minutes=60)),
+            expected,
+        )
+        if expected or not outcome.stood:
+            return
+        app = App(self.name("app"), person, self.now + 3600)
+        person.parts.add("totp")
+        person.pending.add("totp")
+        self.apps.append(app)
+        for side in self.sides:
+            user = next(one for one in side.records(User) if one.id == side.held[person.name])
+            side.held[f"{app.name} id"] = user.parts_of("totp")[0].part_id
+        self.keep(f"{app.name} seed", outcome, lambda _, answer: answer[0].secret)
+        for number in range(10):
+            self.keep(f"{app.name} {number}", outcome, lambda _, answer, at=number: answer[0].recovery_codes[at])
+
+    def _instance(self, app: App) -> str:
+        if app.person.gone:
+            return "user_not_found"
+        if "totp" not in app.person.parts:
+            return "totps_not_found_for_user"
+        waits = "totp" in app.person.pending
+        return "expired_totp" if waits and self.now >= app.expires else ""
+
+    def _guessed(self, app: App, outcome: Outcome, *, counted: bool) -> None:
+        if outcome.answers is not None:
+            app.tries = 0
+        elif counted:
+            app.tries += 1
+
+    def _known(self, index: int) -> App | None:
+        """An app whose seed the machine has, and whose guesses have room."""
+        known = [one for one in self.apps if f"{one.name} seed" in self.sides[0].held and one.tries < TRIES]
+        app: App | None = self.pick([one for one in known if self.stands(one) or one.person.gone], index)
+        return app
+
+    @rule(index=PICK, join=st.none() | PICK, minutes=MINUTES)
+    def type_a_code_of_an_app(self, index: int, join: int | None, minutes: int | None) -> None:
+        """A step is accepted once, and none before it after it (OTP-05); the first makes the app a factor (OTP-06)."""
+        app = self._known(index)
+        if app is None:
+            return
+        self._typed(app, self.holding(join) if join is not None else None, minutes)
+
+    def _typed(self, app: App, joined: Held | None, minutes: int | None) -> None:
+        person, step = app.person, self.now // 30
+        expected = self._instance(app)
+        counted = not expected
+        expected = expected or ("totp_code_already_authenticated" if step <= app.newest else "")
+        expected = expected or self._joins(person, joined)
+
+        def typed(side: Side) -> Any:
+            seed = base64.b32decode(side.held[f"{app.name} seed"])
+            return side.call(
+                side.auth.totps.authenticate(
+                    user_id=side.held[person.name],
+                    totp_code=code_of(seed, step_of(side.clock.now())),
+                    session_duration_minutes=minutes,
+                    session_token=side.held[joined.name] if joined else None,
+                )
+            )
+
+        armed = self.fault
+        outcome = self.step(typed, expected)
+        self._guessed(app, outcome, counted=counted and armed != "read")
+        if expected or not outcome.stood:
+            return
+        app.newest = step
+        person.pending.discard("totp")
+        self.sign_in(person, (APP, app.name), minutes, joined, outcome)
+
+    @rule(index=PICK, number=st.integers(0, 9), join=st.none() | PICK, minutes=MINUTES)
+    def recover(self, index: int, number: int, join: int | None, minutes: int | None) -> None:
+        """A recovery code is good once, and ends what it did not come with (OTP-07, SES-07)."""
+        app = self._known(index)
+        if app is None:
+            return
+        person, joined = app.person, self.holding(join) if join is not None else None
+        expected = self._instance(app)
+        if not expected and "totp" in person.pending:
+            expected = "totps_not_found_for_user"
+        counted = not expected
+        expected = expected or ("unable_to_authenticate_recovery_code" if number in app.spent else "")
+        expected = expected or self._joins(person, joined)
+        armed = self.fault
+        outcome = self.step(
+            lambda side: side.call(
+                side.auth.totps.recover(
+                    user_id=side.held[person.name],
+                    recovery_code=side.held[f"{app.name} {number}"],
+                    session_duration_minutes=minutes,
+                    session_token=side.held[joined.name] if joined else None,
+                )
+            ),
+            expected,
+        )
+        self._guessed(app, outcome, counted=counted and armed != "read")
+        if expected or not outcome.stood:
+            return
+        app.spent.add(number)
+        person.epoch += 1
+        self.sign_in(person, (RECOVERY, app.name), minutes, joined, outcome)
+
+    @rule(index=PICK)
+    def remove_the_own_app(self, index: int) -> None:
+        """From the browser that is signed in (ACC-02, SES-07); what it proved counts no more."""
+        held = self.holding(index)
+        mine = [one for one in self.apps if held is not None and one.person is held.person and self.stands(one)]
+        if held is None or not mine:
+            return
+        app, person = mine[0], held.person
+        expected = self.sensitive(held)
+        outcome = self.step(
+            lambda side: side.call(
+                side.auth.users.delete_totp(totp_id=side.held[f"{app.name} id"]), side.held[held.name]
+            ),
+            expected,
+        )
+        if expected or not outcome.stood:
+            return
+        person.parts.discard("totp")
+        person.pending.discard("totp")
+        person.epoch += 1
+        self.forget_factors(held, app.name)
+        self.replaced(held)
+        held.epoch, held.accessed = person.epoch, self.now
+        held.held = self.keep(held.name, outcome, lambda _, answer: answer[1].session_token)
+
+    # -- a number of one's own
+
+    def number(self, person: Person) -> str:
+        return f"+1202555{1000 + self.people.index(person):04}"
+
+    @rule(index=PICK)
+    def have_a_code_texted(self, index: int) -> None:
+        """To the number that the session's person has or adds; while it is added, bound to that session (OTP-02, ACC-06)."""
+        held = self.holding(index)
+        if held is None:
+            return
+        person = held.person
+        before = self.texted.get(person.name)
+        if before is not None and not person.phone:
+            return
+        expected = self._limited(self.number(person)) or self.lives(held)
+        if not expected and not person.phone and not person.groups():
+            expected = "email_verification_required"
+        outcome = self.step(
+            lambda side: side.call(
+                side.auth.otps.sms.send(phone_number=self.number(person), session_token=side.held[held.name])
+            ),
+            expected,
+        )
+        if expected or not outcome.stood:
+            return
+        name, adding = f"{person.name} texted", None if person.phone else held
+        number = self.number(person)
+        for side, answer in zip(self.sides, outcome.answers or (), strict=False):
+            side.held[f"{name} method"] = answer[0].phone_id
+        for side in self.sides:
+            side.held[name] = next(one.code for one in side.inbox.entries() if one.to == number) or ""
+        known = outcome.answers is not None
+        self.texted[person.name] = Texted(person, adding, person.epoch, self.now + 120, known)
+
+    @rule(index=PICK, join=st.none() | PICK, minutes=MINUTES)
+    def type_a_texted_code(self, index: int, join: int | None, minutes: int | None) -> None:
+        texted: Texted | None = self.pick(
+            [one for one in self.texted.values() if one.held and one.tries < TRIES], index
+        )
+        if texted is None:
+            return
+        self._answer_a_text(texted, self.holding(join) if join is not None else None, minutes)
+
+    def _answer_a_text(self, texted: Texted, joined: Held | None, minutes: int | None) -> None:
+        person, refusal = texted.person, "unable_to_auth_otp_code"
+        expected = refusal if texted.used or person.gone or self.now >= texted.expires else ""
+        counted, adding = not expected, texted.adding
+        if adding and (adding.ended or adding.epoch != person.epoch or texted.epoch != person.epoch):
+            expected = refusal
+        expected = expected or self._joins(person, joined)
+        armed, name = self.fault, f"{person.name} texted"
+        outcome = self.step(
+            lambda side: side.call(
+                side.auth.otps.authenticate(
+                    method_id=side.held[f"{name} method"],
+                    code=side.held[name],
+                    session_duration_minutes=minutes,
+                    session_token=side.held[joined.name] if joined else None,
+                )
+            ),
+            expected,
+        )
+        if outcome.answers is not None:
+            texted.tries = 0
+        elif counted and armed != "read":
+            texted.tries += 1
+        if expected or not outcome.stood:
+            return
+        texted.used, person.phone = True, True
+        self.sign_in(person, (TEXT, f"{person.name} number"), minutes, joined, outcome)
+
+
+def test_second_factors_behave_as_the_model_over_memory_and_sqlite() -> None:
+    """HOWTEST section 4: ACC-01 to ACC-06, OTP-01, OTP-02, OTP-04 to OTP-07, SES-01, SES-07, among everything that the machine does without them."""
+    run_state_machine_as_test(SecondFactors, settings=BOUNDED)
+
+
+class _OverMemory(SecondFactors):
+    sqlite = False
+
+
+def _script(machine: SecondFactors) -> None:
+    """A number and an app from their first day to their last."""
+    machine.begin()
+    machine.sign_in_by_a_new_link(text=ADDRESSES[0], minutes=1440)
+    machine.have_a_code_texted(index=0)
+    machine.type_a_texted_code(index=0, join=0, minutes=None)
+    machine.type_a_texted_code(index=0, join=None, minutes=60)
+    machine.enrol_an_app(index=0)
+    machine.type_a_code_of_an_app(index=0, join=0, minutes=None)
+    machine.type_a_code_of_an_app(index=0, join=None, minutes=60)
+    machine.tick(seconds=59)
+    machine.type_a_code_of_an_app(index=0, join=0, minutes=60)
+    machine.change_the_own_name(index=0)
+    machine.recover(index=0, number=1, join=0, minutes=None)
+    machine.recover(index=0, number=1, join=None, minutes=60)
+    machine.remove_the_own_app(index=0)
+    machine.prove_or_extend_a_session(index=0, minutes=60)
+    machine.sessions_live_as_the_model_says()
+    machine.people_are_as_the_model_says()
+
+
+PLANTS: dict[str, tuple[Any, str, Any]] = {
+    "a texted code is good twice": (
+        otps,
+        "Delete",
+        lambda challenge: otps.Insert(attrs.evolve(challenge, challenge_id="x")),
+    ),
+    "a step is good twice": (totps, "_accepted", lambda call, held, code: step_of(call.now)),
+    "a recovery code is good twice": (totps, "without", lambda kept, _: kept),
+    "a recovery code ends nothing": (totps, "end_all", lambda _, user: user),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_the_machine_sees_what_is_planted(monkeypatch: pytest.MonkeyPatch, plant: str) -> None:
+    _script(_OverMemory())
+    monkeypatch.setattr(*PLANTS[plant])
+    with pytest.raises(AssertionError):
+        _script(_OverMemory())
