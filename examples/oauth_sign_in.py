@@ -24,7 +24,7 @@ BOTH = frozenset({RedirectType.LOGIN, RedirectType.SIGNUP})
 
 
 def make_app(providers: Sequence[OAuthProvider], fetcher: Fetcher) -> FastAPI:
-    """The app. Tests give it `authmw.testing.stand_ins.StandIns` for both."""
+    """The app. Tests give it `authmw.testing.StandIns` for both."""
     settings = Settings(
         project_id="project-test-1",
         secret="a-secret-of-your-own",

@@ -12,6 +12,7 @@ from authmw.testing.authenticators import (
 from authmw.testing.clock import FixedClock
 from authmw.testing.interleaving import TakingTurns, interleave, turn
 from authmw.testing.lies import LIES, SIGN_IN_LIES, Edits
+from authmw.testing.stand_ins import Person, StandIns
 
 __all__ = [
     "LIES",
@@ -22,7 +23,9 @@ __all__ = [
     "FixedClock",
     "InvalidState",
     "NotAllowed",
+    "Person",
     "SecurityFault",
+    "StandIns",
     "TakingTurns",
     "VirtualAuthenticator",
     "VirtualCredential",

@@ -59,6 +59,8 @@ LETTERS = 8
 _FORGIVEN = timedelta(seconds=1)
 """How much sooner than the interval a device may ask: the network is not always equally slow."""
 
+_MINUTE = timedelta(minutes=1)
+
 Secret = Annotated[str, Meta(max_length=512)]
 ScopeList = Annotated[str, Meta(max_length=8192)]
 Opaque = Annotated[str, Meta(max_length=512)]
@@ -244,9 +246,6 @@ class Devices(Product):
         if decided or request is None or app is None or not app.stands(call.now):
             raise Refused("user_code_not_found")
         return request, app
-
-
-_MINUTE = timedelta(minutes=1)
 
 
 def verification_uri(settings: Settings) -> str:
