@@ -218,8 +218,8 @@ class Auth(Products):
         days: at least once, so keep `event_id` or `version` where twice would matter. Changes of one object come in their order. It runs outside of any request.
         A plain function must come to its end by itself, for it holds a thread (in `authmw worker` the only one); an asynchronous one has 10 seconds.
 
-        At most three can listen; one may call others. `name` is under which a stored change waits for it, the function's module and name unless given; register it wherever the `Auth` is made, so that each
-        process knows. Raises Misconfigured for a type that does not exist.
+        At most three can listen; one may call others. `name` is under which a stored change waits for it, the function's module and name unless given; register it
+        wherever the `Auth` is made, so that each process knows. Raises Misconfigured for a type that does not exist, a name that is taken, and a fourth listener.
         """
 
         def register(listen: L) -> L:

@@ -1,4 +1,4 @@
-"""Where the core runs; the only module that knows loops and threads.
+"""Where the core runs; this module and `single_flight` alone know loops and threads.
 
 The core is spelled `async def` and suspends only inside an adapter. Storage decides where an operation runs; every other port is brought to it by `using`.
 Law: a coroutine is awaited on a loop or stepped to its end in one go, never both, and never waits for a thread of somebody else's limiter.
@@ -13,12 +13,11 @@ import functools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Hashable
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
-import attrs
 
 from authmw.errors import AuthError, StorageError
 
@@ -156,92 +155,6 @@ def run(io: IO, work: Coroutine[Any, Any, T]) -> T:
         message = "This thread runs an event loop: await the operation instead of auth.run(...)."
         raise RuntimeError(message)
     return home.run(work) if io == "async" else step(work)
-
-
-@attrs.frozen(eq=False)
-class _Flight(Generic[T]):
-    """Work under way: what comes of it, and the loop it runs on (None: a thread)."""
-
-    outcome: concurrent.futures.Future[T]
-    loop: asyncio.AbstractEventLoop | None
-    task: list[asyncio.Task[T]] = attrs.field(factory=list["asyncio.Task[T]"])
-
-
-class SingleFlight(Generic[T]):
-    """Work that many may ask for at the same time and one does: the first to ask leads, the others wait for what comes of it.
-
-    On a loop the leader's work is a task of its own, so that no request's cancellation reaches it; threads wait on the same future. A failure is told to all who
-    wait, and who asks next begins anew. A key must name everything that the outcome rests on: whoever asks under it is given it.
-    """
-
-    def __init__(self) -> None:
-        self._forget()
-        in_child(self._forget)
-
-    def _forget(self) -> None:
-        self._lock = threading.Lock()
-        self._flights: dict[Hashable, _Flight[T]] = {}
-
-    async def operate(self, io: IO, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The outcome, for a host that runs a loop."""
-        loop = asyncio.get_running_loop()
-        flight, leads = self._board(key, loop)
-        if leads:
-            task = loop.create_task(operate(io, work()))
-            flight.task.append(task)
-            task.add_done_callback(lambda done: self._land_task(key, flight, done))
-        if flight.loop is loop and flight.task:
-            # Not `await task`, through which the cancellation of one waiter would reach the work of all.
-            await asyncio.wait(flight.task)
-            return flight.outcome.result()
-        return await asyncio.wrap_future(flight.outcome)
-
-    def run(self, io: IO, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The outcome, for a synchronous caller. RuntimeError on a thread that runs an event loop."""
-        if on_loop():
-            return run(io, work())  # which refuses, and says why
-        flight, leads = self._board(key, None)
-        if not leads:
-            return flight.outcome.result()
-        try:
-            outcome = run(io, work())
-        except BaseException as failure:
-            self._land(key, flight, failure=failure)
-            raise
-        self._land(key, flight, outcome)
-        return outcome
-
-    def _board(self, key: Hashable, loop: asyncio.AbstractEventLoop | None) -> tuple[_Flight[T], bool]:
-        with self._lock:
-            flying = self._flights.get(key)
-            if flying is not None and not (flying.loop is not None and flying.loop.is_closed()):
-                return flying, False
-            flight = _Flight[T](concurrent.futures.Future(), loop)
-            flight.outcome.set_running_or_notify_cancel()  # from here on nobody who waits can cancel it
-            self._flights[key] = flight
-            return flight, True
-
-    def _land_task(self, key: Hashable, flight: _Flight[T], task: asyncio.Task[T]) -> None:
-        if task.cancelled():
-            self._land(key, flight, failure=asyncio.CancelledError())
-        elif (failure := task.exception()) is not None:
-            self._land(key, flight, failure=failure)
-        else:
-            self._land(key, flight, task.result())
-
-    def _land(
-        self, key: Hashable, flight: _Flight[T], outcome: T | None = None, *, failure: BaseException | None = None
-    ) -> None:
-        with self._lock:
-            if self._flights.get(key) is flight:
-                del self._flights[key]
-        if failure is None:
-            flight.outcome.set_result(outcome)  # type: ignore[arg-type]  # None only where T holds it
-        elif isinstance(failure, Exception):
-            flight.outcome.set_exception(failure)
-        else:
-            # What ended the leader (its loop or its process going down) is not for the others to die of.
-            flight.outcome.set_exception(StorageError("The work was ended before it was done."))
 
 
 async def using(io: IO, call: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:

@@ -25,6 +25,7 @@ from authmw.permissions import Policy
 from authmw.signin.keys import KeyRing
 from authmw.signin.rules import category_of, lives, needs_touch, roles_of
 from authmw.signin.sessions import claims_of, live_by_id, live_by_token
+from authmw.single_flight import SingleFlight
 from authmw.storage import Update
 
 
@@ -61,7 +62,7 @@ class SessionGuard:
         self._headers: Remembered[Found] = Remembered()
         self._jwts: Remembered[_Proved] = Remembered()
         self._tokens: Remembered[Found] = Remembered()
-        self._renewals: drive.SingleFlight[Found] = drive.SingleFlight()
+        self._renewals: SingleFlight[Found] = SingleFlight()
         self.nobody = self._as_found(None)
         """The outcome of a request without a session."""
         self.doubtful = self._as_found(None)

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from authmw.drive import SingleFlight
 from authmw.errors import StorageError
+from authmw.single_flight import SingleFlight
 
 IOS = ("instant", "blocking", "async")
 
