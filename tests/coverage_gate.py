@@ -32,7 +32,7 @@ class Gate:
             self._temporary = tempfile.TemporaryDirectory(prefix="authmw-coverage-")
             os.environ[_FOLDER] = self._temporary.name
         self.folder = Path(os.environ[_FOLDER])
-        self.said = self.table = ""
+        self.said = self.table = self.gaps = ""
         self.coverage = self._new()
         self.coverage.start()
 
@@ -76,12 +76,12 @@ class Gate:
         covered = together.report(include=whole, show_missing=True, skip_covered=True, file=gaps)
         of_all = together.report(skip_covered=True, file=table)
         self.said = f"{covered:.2f} % of what must be covered whole, {of_all:.1f} % of everything"
-        self.table = table.getvalue()
+        self.table, self.gaps = table.getvalue(), gaps.getvalue() if covered < 100 else ""
         self._temporary.cleanup()
         if exitstatus == pytest.ExitCode.OK and covered < 100:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
             reporter = session.config.pluginmanager.getplugin("terminalreporter")
-            found = f"Lines or branches that no test of theirs runs:\n{gaps.getvalue()}"
+            found = "Lines or branches that no test of theirs runs are listed below."
             reporter.stats.setdefault("error", []).append(CollectReport("coverage", "failed", found, []))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -90,6 +90,8 @@ class Gate:
             terminalreporter.section("branches covered by tests/authmw and tests/stories")
             if os.environ["AUTHMW_COVERAGE"] == "report":
                 terminalreporter.write_line(self.table)
+            if self.gaps:
+                terminalreporter.write_line(self.gaps)
             terminalreporter.write_line(self.said)
 
 

@@ -272,7 +272,9 @@ def test_an_address_that_is_only_named_goes_to_one_of_who_prove_it_at_once(stage
             seed,
         )
         won = [proof for proof in proofs if not refused(proof)]
-        assert len(won) == 1, seed
+        # Once the own session has verified it, who is mailed there signs in as its owner; who took it leaves nothing to the other.
+        assert len({proof.user_id for proof in won if isinstance(proof, AuthenticateResponse)}) == 1, seed
+        assert len(won) == 1 or (own and isinstance(won[0], AuthenticateResponse) and won[0].user_id == owner.user_id)
         winner = won[0]
         assert isinstance(winner, AuthenticateResponse)
         holder = step(stage.storage.find(User, "email", (address,)))
