@@ -39,7 +39,7 @@ class DNSMailServers:
             return False
         except dns.resolver.NoAnswer:
             return self._has_address(name)
-        except dns.exception.DNSException:
+        except (dns.exception.DNSException, OSError):
             return None
         return any(exchange.exchange != dns.name.root for exchange in answer)
 
@@ -50,7 +50,7 @@ class DNSMailServers:
                 self._resolver.resolve(name, kind, search=False)
             except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
                 continue
-            except dns.exception.DNSException:
+            except (dns.exception.DNSException, OSError):
                 known = False
             else:
                 return True

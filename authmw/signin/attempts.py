@@ -1,7 +1,8 @@
 """Guesses at what somebody could know or hold: counted before they are compared, for every factor that can be guessed.
 
 Law: the count is taken by the atomic limiter before the comparison (OTP-03), so guesses made at once are no cheaper than guesses made in turn; a success clears
-what its own user and factor counted and nothing else (RAT-01); a lock closes sign-in by one factor of one user, never a live session and never another factor (RAT-02).
+what its own user and factor counted and nothing else (RAT-01); a lock closes sign-in by one factor of one user, never a live session and never another factor (RAT-02), and
+every verified address of the user hears of it.
 
 An operation that compares a guess does four things in this order: `await count_guess(call, guess)`; compare; on a wrong guess `await refuse_guess(guess)`; on a right one
 `forget_guesses(call, guess)` and on to `complete`.
@@ -18,7 +19,9 @@ import attrs
 from authmw.errors import Refused
 from authmw.ledger.commits import commit
 from authmw.limits import Limit
+from authmw.messages import Notice
 from authmw.operations import Call
+from authmw.people.notices import notify_of
 from authmw.people.records import Lock, Subject
 from authmw.people.rules import check_unlocked
 from authmw.settings import LockRules
@@ -121,4 +124,5 @@ async def _lock(call: Call, guess: Guess) -> NoReturn:  # pyright: ignore[report
     *_, before_a_lock = guess_limits(call.settings.project_id, guess, call.settings.locks)
     forget_later(call, before_a_lock)
     after = locked(guess.subject, guess.factor, call)
+    notify_of(call, guess.subject, after, Notice.ACCOUNT_LOCKED)
     await commit(Update(after), subject_id=after.id, factor=guess.factor, refusal=locked_refusal(call, guess))

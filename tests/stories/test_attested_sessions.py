@@ -160,6 +160,28 @@ def test_a_profile_that_makes_no_users_signs_only_known_ones_in(tmp_path: Path) 
     assert (unknown.status, unknown.json["error_type"]) == (404, "trusted_token_profile_not_found")
 
 
+def test_what_stands_on_an_account_that_nobody_has_proved_dies_with_the_first_token_of_its_external_id(
+    tmp_path: Path,
+) -> None:
+    """A209: a host gave its own id to an account that a stranger had prepared."""
+    world, issuer = trusting(tmp_path, "asgi", email_proof="never")
+    body = {"email": "ada@example.org", "password": "correct horse battery staple", "session_duration_minutes": 60}
+    planted = world.backend("POST", "/v1/passwords", body).json
+    world.backend("PUT", f"/v1/users/{planted['user_id']}", {"external_id": "ada-1"})
+    answer = attest(world, issuer.token()).json
+    assert (answer["user_id"], answer["user"]["password"]) == (planted["user_id"], None)
+    over = world.backend("POST", "/v1/sessions/authenticate", {"session_token": planted["session_token"]})
+    assert over.json["error_type"] == "session_not_found"
+    known = world.backend("POST", "/v1/passwords/authenticate", body)
+    assert known.status == 401
+
+
+def test_somebody_pending_is_active_from_their_first_token_on(tmp_path: Path) -> None:
+    world, issuer = trusting(tmp_path, "asgi", email_proof="never")
+    create(world, external_id="ada-1", create_user_as_pending=True)
+    assert attest(world, issuer.token()).json["user"]["status"] == "active"
+
+
 def test_an_address_proved_on_both_sides_links_the_external_id(trust: Trust) -> None:
     """ACC-05"""
     world, issuer = trust

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import attrs
 import pyotp
 import pytest
 
-from authmw import AttributeMapping, drive
+from authmw import AttributeMapping, Refused, drive
 from authmw.operations import Caller
 from authmw.people.records import Email, Part, Phone, Proved, Session, User
 from authmw.signin.sessions import derive_token, with_new_secret
@@ -156,6 +157,16 @@ def link_trusted_tokens(a: Account) -> None:
     a.call(auth.sessions.attest(profile_id=PROFILE, token=Issuer(a.world.clock).token()))
 
 
+def lock(a: Account) -> None:
+    """Somebody guesses until the factor is closed for a while."""
+    auth = a.world.auth
+    add_app(a)
+    for _ in range(auth.settings.locks.threshold + 1):
+        a.world.clock.advance(seconds=60)
+        with suppress(Refused):
+            a.call(auth.totps.authenticate(user_id=a.user_id, totp_code="000000"))
+
+
 def change_password(a: Account) -> None:
     a.call(a.world.auth.passwords.sessions.reset(password=PASSWORD, session_token=a.session_token))
 
@@ -193,6 +204,7 @@ CHANGES: dict[str, tuple[Callable[[Account], None], tuple[str, ...]]] = {
     "a device is added": (add_device, (ADDED,)),
     "a wallet is added": (add_wallet, (ADDED,)),
     "trusted tokens are linked": (link_trusted_tokens, (ADDED,)),
+    "sign-in is locked": (lock, (REMOVED, ADDED, "Your authmw account is locked")),
     "the password is changed": (change_password, ("Your authmw password was changed",)),
     **{f"{name} by the backend": (removing(name, **named), (REMOVED,)) for name, named in REMOVALS.items()},
     **{f"{name} by oneself": (removing_by_oneself(name, **named), (REMOVED,)) for name, named in REMOVALS.items()},

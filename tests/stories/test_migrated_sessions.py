@@ -98,6 +98,7 @@ def test_the_phone_number_that_stood_beside_an_unproved_address_dies_with_the_pr
         said({"email": ADA, "email_verified": False}),
         said({"email": ADA, "email_verified": None}),
         said({"email": ADA, "email_verified": "yes"}),
+        said({"email": ADA, "email_verified": 1}),
         b"nonsense",
     ],
 )

@@ -105,7 +105,7 @@ class ForeignSessions(Product):
         """Sign in the user whom the system before this one knows by its own session token: its UserInfo address (`Settings.session_migration_url`) is asked for their e-mail.
 
         The user must be there already. Refused: `migrate_from_external_missing_userinfo` where no address is set, `migrate_from_external_unexpected_response` for any
-        answer but 200 with an address that is not said to be unverified, `migrate_from_external_email_does_not_exist`.
+        answer but 200 with an address that is not said to be unverified (the project chose whom it asks, so its word is proof), `migrate_from_external_email_does_not_exist`.
         """
         call = current_call()
         address = await _asked_address(call, session_token)
@@ -189,7 +189,8 @@ async def _asked_address(call: Call, token: str) -> str:
     request = FetchRequest(url=url, headers={**JSON, "authorization": f"Bearer {token}"})
     answer = await fetch(call, request, refusal=_UNEXPECTED, key=token)
     said = decoded_object(answer.body, _UNEXPECTED) if answer.status == 200 else {}
-    if said.get("email_verified", True) not in (True, "true"):
+    verified = said.get("email_verified", True)
+    if verified is not True and verified != "true":
         raise Refused(_UNEXPECTED)
     try:
         return canonical_email(said.get("email"))

@@ -81,9 +81,10 @@ def _known(owner: User, said: Attested) -> Owned:
     """The user of the token's external id. If nobody has proved an address of theirs, ways to sign in that stand there may be a stranger's, and die."""
     if said.email and _may_prove(owner, said.email):
         return _proving(owner, said.email)
+    active = attrs.evolve(owner, status="active")
     if has_owner(owner) or not owner.parts:
-        return Owned(subject=owner)
-    bare = attrs.evolve(owner, parts=(), session_epoch=owner.session_epoch + 1)
+        return Owned(subject=active)
+    bare = attrs.evolve(active, parts=(), session_epoch=owner.session_epoch + 1)
     return Owned(subject=bare, reset_sessions=True)
 
 
