@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import flows, giveups, imports, over_http, peers, requests
+from benchmarks import flows, giveups, growth, imports, over_http, peers, requests
+from benchmarks.picture import picture
 
 RESULTS = Path(__file__).parent / "results"
 BUDGET = {
@@ -24,6 +25,7 @@ BUDGET = {
     ("SQLite", "per record read"): 10.0,
     ("HTTP", "throughput, share of bare"): 0.95,
     ("import, ms", "authmw over it"): 100.0,
+    **{(work, "largest over smallest"): 1.3 for work in growth.WORKS},
 }
 """What is to be reached: at most so many microseconds (milliseconds for the import), at least that share of the throughput."""
 
@@ -35,18 +37,24 @@ def measure(*, times: int = 150, rounds: int = 150) -> dict[str, dict[str, dict[
         in_process = requests.over_bare(loop, times=times, rounds=rounds)
         others = peers.over_bare(loop, times=max(1, times // 3), rounds=max(1, rounds // 3))
         renewed = requests.renewals(loop, times=max(5, times * 2))
-    full = rounds > 2
+        full = rounds > 2
+        grown = growth.grown(loop) if full else growth.grown(loop, sizes=(20, 100), times=2, rounds=1)
+        share = over_http.share_of_bare(loop, times=times, rounds=rounds)
+        memory = growth.memory(loop, many=5_000 if full else 50)
+    loopback = over_http.beside_bare() if full else over_http.beside_bare(times=80, rounds=1)
     counted = asyncio.run(flows.figures(15 if full else 1))
     return {
         "a request over its bare application, microseconds": in_process,
         "the same with peers": others,
         "a renewal over a live session, microseconds": renewed,
-        "over HTTP": {"HTTP": over_http.beside_bare() if full else over_http.beside_bare(times=80, rounds=1)},
+        "over HTTP": {"HTTP": {**loopback, "the share without the kernel": share}},
         "a sign-in of a known user": counted,
         "calls that gave up, store of 5 ms": {
             name: {"gave up": number}
             for name, number in asyncio.run(giveups.give_ups(share=1.0 if full else 0.1)).items()
         },
+        "growth over SQLite, microseconds": grown,
+        "memory, MiB": memory,
         "start": {"import, ms": imports.over_starlette(5 if full else 1)},
     }
 
@@ -90,7 +98,10 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     chosen.results.mkdir(parents=True, exist_ok=True)
     path = chosen.results / "latest.json"
     path.write_text(json.dumps({"python": platform.python_version(), "figures": figures}, indent=2) + "\n")
+    drawn = chosen.results / "latest.svg"
+    drawn.write_text(picture(figures))
     print(f"written: {path}")
+    print(f"drawn: {drawn}")
     return figures
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks import peers_with_users
 from benchmarks.apps import PRIVATE, PUBLIC, fastapi_app, flask_app, starlette_app
 from benchmarks.clients import Drive, asgi, microseconds, wsgi
 
@@ -153,6 +154,9 @@ PEERS = {
     "Starlette SessionMiddleware": ("itsdangerous", starlette_sessions),
     "Flask-Login": ("flask_login", flask_login),
     "fastapi-users, database": ("fastapi_users", lambda loop: _fastapi_users(loop, database=True)),
+    "AuthX, JWT": ("authx", peers_with_users.authx),
+    "Flask-Security, database": ("flask_security", peers_with_users.flask_security),
+    "django-allauth, database": ("allauth", peers_with_users.django_allauth),
     "fastapi-users, JWT": ("fastapi_users", lambda loop: _fastapi_users(loop, database=False)),
 }
 

@@ -7,11 +7,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from benchmarks.flows import FLOWS, count
 from benchmarks.giveups import give_ups
+from benchmarks.growth import WORKS
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,4 +47,12 @@ def test_the_benches_run_and_write_what_they_print(tmp_path: Path) -> None:
     assert set(figures["a request over its bare application, microseconds"]) == {"Starlette", "FastAPI", "Flask"}
     assert {"Starlette SessionMiddleware"} <= set(figures["the same with peers"])
     assert set(figures["a renewal over a live session, microseconds"]) == {"memory", "SQLite"}
+    grown = figures["growth over SQLite, microseconds"]
+    assert set(grown) == set(WORKS)
+    for columns in grown.values():
+        assert set(columns) == {"20 people", "100 people", "largest over smallest"}
+    assert figures["memory, MiB"]["100,000 live sessions"]["stored in memory, with their people"] > 0
+    root = ET.fromstring((tmp_path / "latest.svg").read_text())
+    texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"authmw, Starlette", "authmw, FastAPI", "authmw, Flask", "Starlette SessionMiddleware"} <= texts
     assert str(tmp_path / "latest.json") in told.stdout.replace("\n", "")
