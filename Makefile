@@ -54,7 +54,8 @@ lock: .venv/ready
 	$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-annotate --no-header \
 	  --python-version 3.11 --all-extras --group dev pyproject.toml --output-file requirements.txt
 	$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-annotate --no-header \
-	  --python-version 3.11 benchmarks/requirements.in pyproject.toml --output-file benchmarks/requirements.txt
+	  --python-version 3.11 --extra oauth --extra passkeys --extra passwords --extra totp --extra wallets \
+	  benchmarks/requirements.in pyproject.toml --output-file benchmarks/requirements.txt
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix tests/js --package-lock-only --ignore-scripts --no-audit --no-fund
 
 clean:
