@@ -85,13 +85,13 @@ def _asked(cookie: str) -> bytes:
 def _served(app: Any, cookie: str, loop: asyncio.AbstractEventLoop) -> Drive:
     """Requests on one connection to an application in uvicorn's hands."""
     import uvicorn
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
     from uvicorn.server import ServerState
 
     config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off")
     config.load()
     transport, asked = _Transport(), _asked(cookie)
-    protocol = HttpToolsProtocol(config=config, server_state=ServerState(), app_state={}, _loop=loop)
+    protocol_of: Any = config.http_protocol_class  # by httptools, where that is installed
+    protocol = protocol_of(config=config, server_state=ServerState(), app_state={}, _loop=loop)
     protocol.connection_made(transport)
 
     async def many(times: int) -> None:
