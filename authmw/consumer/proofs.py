@@ -15,7 +15,7 @@ from authmw.people.records import Email, Phone, Proved, Session, Subject, User
 from authmw.people.rules import Owned, is_theirs, prove_email, prove_phone
 from authmw.signin.complete import Asked, Proof
 from authmw.signin.keys import KeyRing
-from authmw.signin.rules import check_may_add, check_sensitive
+from authmw.signin.rules import check_may_add, check_sensitive, is_impersonated
 from authmw.signin.sessions import Live, live_session
 from authmw.storage import Delete, Update, Write
 
@@ -33,7 +33,7 @@ class Presented:
     asked: Asked
 
     async def is_of(self, call: Call, user: User) -> bool:
-        """Whether it is a living session of this user."""
+        """Whether it is a living session of this user, and nobody else is behind it."""
         asked = self.asked
         try:
             live = await live_session(
@@ -41,7 +41,7 @@ class Presented:
             )
         except Refused:
             return False
-        return live is not None and live.subject.id == user.id
+        return live is not None and live.subject.id == user.id and not is_impersonated(live.session.factors)
 
 
 async def mailbox_proof(

@@ -17,9 +17,10 @@ from authmw.crypto.jwts import ORGANIZATION_CLAIM, SESSION_CLAIM
 from authmw.crypto.roots import RootKeys
 from authmw.drive import step
 from authmw.errors import Refused
-from authmw.people.records import Proved, Session, User
+from authmw.people.records import Email, Proved, Session, User
 from authmw.signin.keys import KeyRing
 from authmw.signin.sessions import claims_of, derive_token, factor_on_the_wire, rfc3339, with_new_secret
+from authmw.storage import Update
 from authmw.testing import FixedClock
 from authmw_adapters.inbox import Inbox
 from authmw_adapters.memory import MemoryLimiter, MemoryStorage
@@ -213,3 +214,24 @@ def test_a_dead_session_is_refused_to_a_backend_and_forgotten_for_a_browser(here
     with pytest.raises(Refused) as refused:
         here.sign_in(session_token=dead.session_token)
     assert refused.value.error_type == "session_not_found"
+
+
+def test_whoever_is_signed_in_as_somebody_claims_no_address_for_them() -> None:
+    """Support that holds a mailbox which is named on a user's account becomes somebody else by it."""
+    here = project(impersonation=True)
+    ada = here.sign_in()
+    user = step(here.auth.storage.get(User, ada.user_id))
+    assert user is not None
+    named = Email(email_id="email-test-1", address="staff@example.org", created_at=here.clock.now())
+    step(here.auth.storage.commit(Update(attrs.evolve(user, emails=(*user.emails, named)))))
+    started = step(
+        here.auth.impersonation.start(
+            user_id=ada.user_id, impersonator_id="staff-7", impersonator_email_address="staff@example.org"
+        )
+    )
+    support = step(here.auth.impersonation.authenticate(impersonation_token=started.impersonation_token))
+    browser = attrs.evolve(BROWSER, session_token=support.session_token)
+    assert here.sign_in("staff@example.org", browser).user_id != ada.user_id
+    after = step(here.auth.storage.get(User, ada.user_id))
+    assert after is not None
+    assert [email.verified for email in after.emails] == [True]
