@@ -143,7 +143,9 @@ def doors(world: World) -> Iterator[tuple[Operation, str]]:
     for _, operation in world.auth.table():
         if operation.door == "backend":
             names = {field.name for field in msgspec.structs.fields(operation.body)}
-            yield from ((operation, name) for name in CREDENTIALS if name in names)
+            # A password is a credential where it is asked for; where one is chosen or judged, any text will do.
+            chosen = set[str]() if operation.path == "/v1/passwords/authenticate" else {"password"}
+            yield from ((operation, name) for name in CREDENTIALS if name in names - chosen)
 
 
 def own(operation: Operation, parameter: str, its: set[str]) -> bool:
