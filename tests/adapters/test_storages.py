@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import sqlite3
 from pathlib import Path
 
@@ -43,38 +40,6 @@ def _ready(path: Path) -> SQLiteStorage:
     storage = SQLiteStorage(path)
     step(storage.prepare((Thing, Other)))
     return storage
-
-
-def _die_in_a_commit(path: Path, after: int) -> None:
-    storage = SQLiteStorage(path)
-    connection = storage._connections._take()
-    steps = 0
-
-    def count_steps() -> int:
-        nonlocal steps
-        steps += 1
-        if steps >= after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return 0
-
-    connection.set_progress_handler(count_steps, 1)
-    storage._connections._free.append(connection)
-    tags = tuple(f"t{number}" for number in range(5))
-    step(storage.commit(Insert(Thing(id="a", tags=tags)), Insert(Other(id="b", thing_id="a"))))
-
-
-@pytest.mark.parametrize("after", [1, 20, 60, 100, 140, 180, 220, 260, 300, 100_000])
-def test_a_process_killed_in_a_commit_leaves_before_or_after(tmp_path: Path, after: int) -> None:
-    path = tmp_path / "data.sqlite3"
-    _ready(path)
-    worker = multiprocessing.get_context("spawn").Process(target=_die_in_a_commit, args=(path, after))
-    worker.start()
-    worker.join()
-    storage = _ready(path)
-    thing, other = step(storage.get(Thing, "a")), step(storage.get(Other, "b"))
-    assert (thing is None) == (other is None)
-    tagged = step(storage.find(Thing, "tag", ("t0",)))
-    assert (tagged is None) == (thing is None)
 
 
 def test_the_database_in_memory_is_refused_with_the_name_of_what_to_use() -> None:
