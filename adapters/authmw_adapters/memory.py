@@ -247,7 +247,7 @@ class MemoryStorage:
         swept = 0
         with self._lock:
             for table in self._tables.values():
-                over = [k for k, row in table.rows.items() if row.expires and row.expires + _KEPT_AFTER_EXPIRY < now]
+                over = [k for k, row in table.rows.items() if row.expires and row.expires < now - _KEPT_AFTER_EXPIRY]
                 for key in over[: limit - swept]:
                     table.remove(key)
                     swept += 1

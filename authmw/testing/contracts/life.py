@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
 import types
 import warnings
 from collections.abc import Coroutine, Generator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,6 +95,20 @@ class LifeContract(Contract):
         if storage.io == "instant":
             assert not reached, f"declared instant, but reaches out: {sorted(reached)}"
 
+    def test_calls_that_are_cancelled_leave_it_whole_and_usable(self, store: Driven) -> None:
+        """Who asked is gone: what the call held is let go, and a commit happened or did not."""
+        if store.storage.io != "async":
+            return  # What runs on the caller's thread is not cancelled.
+        for number in range(60):
+            key = f"k{number}"
+            calls = _calls(store.storage, key)
+            store.run(_cancelled(calls[1 + number % 5], number // 5))
+            for unused in calls:
+                unused.close()
+            assert (store.get(Thing, key) is None) == (store.get(Other, key) is None)
+        store.commit(Insert(Thing(id="after")))
+        assert store.have("after").version == 1
+
     def test_it_is_used_on_two_loops_in_succession(self, opened: Open) -> None:
         first = opened()
         first.commit(Insert(Thing(id="a")))
@@ -149,12 +165,22 @@ def _forked(storage: Storage) -> int:
 _NAMES = ("prepare", "commit", "get", "find", "page", "count", "sweep", "close")
 
 
-def _calls(storage: Storage) -> list[Coroutine[Any, Any, object]]:
+async def _cancelled(call: Coroutine[Any, Any, object], turns: int) -> None:
+    """Begin a call and cancel it after the loop has turned so often."""
+    task = asyncio.ensure_future(call)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _calls(storage: Storage, key: str = "a") -> list[Coroutine[Any, Any, object]]:
     """One call of each method, in the order of `_NAMES`."""
     return [
         storage.prepare(KINDS),
-        storage.commit(Insert(Thing(id="a", tags=("t",))), Insert(Other(id="o"))),
-        storage.get(Thing, "a"),
+        storage.commit(Insert(Thing(id=key, tags=(key,))), Insert(Other(id=key))),
+        storage.get(Thing, key),
         storage.find(Thing, "tag", ("t",)),
         storage.page(Thing, Equals("tag", ("t",)), limit=10),
         storage.count(Thing, Equals("tag", ("t",)), at_most=10),

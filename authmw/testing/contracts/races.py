@@ -16,10 +16,10 @@ import attrs
 import pytest
 
 from authmw.errors import Conflict, Duplicate
-from authmw.storage import Check, Delete, Insert, Storage, Update
+from authmw.storage import Check, Delete, Insert, Order, StartsWith, Storage, Update
 from authmw.testing.contracts.base import Contract, Open
 from authmw.testing.contracts.driven import Driven
-from authmw.testing.contracts.records import Other, Thing
+from authmw.testing.contracts.records import NOW, Other, Thing
 
 T = TypeVar("T")
 Meet = Callable[[], None]
@@ -136,6 +136,14 @@ class RacesContract(Contract):
             assert at_once([partial(take, name) for name in range(THREADS)]).count(True) == 1
         assert store.count(Thing) == ROUNDS
 
+    def test_of_two_commits_that_rest_on_each_others_record_the_second_conflicts(self, store: Driven) -> None:
+        store.commit(Insert(Thing(id="left")), Insert(Thing(id="right")))
+        left, right = store.have("left"), store.have("right")
+        store.commit(Update(attrs.evolve(left, done=True)), Check(right))
+        with pytest.raises(Conflict):
+            store.commit(Update(attrs.evolve(right, done=True)), Check(left))
+        assert [one.done for one in store.all(Thing)] == [True, False]
+
     def test_two_commits_that_check_each_others_record_do_not_both_happen(self, store: Driven) -> None:
         for number in range(ROUNDS * 2):
             left, right = f"left-{number}", f"right-{number}"
@@ -182,6 +190,47 @@ class RacesContract(Contract):
             held = store.have(key)
             assert held.nick is not None
             assert store.find(Thing, "nick", (held.nick,)) == held
+
+    def test_commits_that_name_the_same_records_in_another_order_go_on(self, store: Driven) -> None:
+        """What a database calls a deadlock is a Conflict, and nothing is lost by it."""
+        store.commit(*(Insert(Thing(id=key, tags=(key,))) for key in "abc"))
+
+        def add(keys: str, meet: Meet) -> None:
+            for _ in range(TRIES):
+                held = [store.have(key) for key in keys]
+                meet()
+                try:
+                    return store.commit(*(Update(attrs.evolve(one, count=one.count + 1)) for one in held))
+                except Conflict:
+                    continue
+            raise AssertionError("nothing but conflicts")
+
+        at_once([partial(add, keys) for keys in ("abc", "cba", "bac", "cab", "ab", "ba", "bc", "cb")])
+        assert [store.have(key).count for key in "abc"] == [6, 8, 6]
+
+    def test_reading_goes_on_while_others_write(self, store: Driven) -> None:
+        for number in range(8):
+            store.commit(Insert(Thing(id=f"k{number}", tags=(f"t{number}",), expires_at=NOW)))
+
+        def write(meet: Meet) -> None:
+            meet()
+            for number in range(40):
+                held = store.get(Thing, f"k{number % 8}")
+                if held is not None:
+                    with suppress(Conflict):
+                        store.commit(Update(attrs.evolve(held, count=held.count + 1, owner="ab"[number % 2])))
+
+        def read(meet: Meet) -> None:
+            meet()
+            for number in range(40):
+                found = store.find(Thing, "tag", (f"t{number % 8}",))
+                assert found is not None
+                assert found.id == f"k{number % 8}"
+                assert len(store.all(Thing, StartsWith("tag", ("t",)), order=Order("made"), limit=3)) == 8
+                assert store.count(Thing) == 8
+                assert store.sweep(NOW) == 0
+
+        at_once([write, write, read, read])
 
     # Several storages
 

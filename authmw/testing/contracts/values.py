@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import attrs
 import pytest
 
 from authmw.errors import StorageError
-from authmw.storage import Insert, Order, Update
+from authmw.storage import Equals, Insert, Order, Update
 from authmw.testing.contracts.base import Contract
 from authmw.testing.contracts.driven import Driven
 from authmw.testing.contracts.records import NOW, Inner, Thing
@@ -98,6 +98,18 @@ class ValuesContract(Contract):
         with pytest.raises(StorageError):
             store.commit(Insert(Thing(id="a", count=number)))
 
+    def test_large_values_come_back_whole(self, store: Driven) -> None:
+        """As much as a body of 64 KiB can bring, sealed and spelled in text, and index values as long as an issuer and a subject."""
+        text, raw = "ä\u2028x" * 40_000, bytes(range(256)) * 500
+        long = ("i" * 255, "s" * 255)
+        thing = Thing(id="k" * 160, owner=long[0], tags=(long[1],), nick="n" * 500, raw=raw, free={"text": text})
+        store.commit(Insert(thing))
+        expected = attrs.evolve(thing, version=1)
+        assert store.have(thing.id) == expected
+        assert store.find(Thing, "nick", ("n" * 500,)) == expected
+        assert store.find(Thing, "nick", ("n" * 499,)) is None
+        assert store.all(Thing, Equals("pair", long)) == [expected]
+
     # Times
 
     def test_times_come_back_as_the_same_moment_with_a_zone(self, store: Driven) -> None:
@@ -115,6 +127,21 @@ class ValuesContract(Contract):
             made = (NOW + timedelta(microseconds=number)).astimezone(zone)
             store.commit(Insert(Thing(id=f"k{9 - number}", made_at=made)))
         assert store.ids(order=Order("made")) == ["k9", "k8", "k7", "k6"]
+
+    @pytest.mark.parametrize("year", [1, 1969, 9999])
+    def test_times_far_away_are_times_like_others(self, store: Driven, year: int) -> None:
+        far = NOW.replace(year=year)
+        store.commit(Insert(Thing(id="a", made_at=far, expires_at=far)), Insert(Thing(id="b")))
+        held = store.have("a")
+        assert (held.made_at, held.expires_at) == (far, far)
+        assert store.ids(order=Order("made")) == (["a", "b"] if year < NOW.year else ["b", "a"])
+        assert store.sweep(NOW) == (1 if year < NOW.year else 0)
+
+    def test_what_expires_with_the_last_moment_is_not_swept(self, store: Driven) -> None:
+        last = datetime.max.replace(tzinfo=UTC)
+        store.commit(Insert(Thing(id="a", expires_at=last)))
+        assert store.sweep(NOW) == 0
+        assert store.have("a").expires_at == last
 
     @pytest.mark.parametrize("field", ["made_at", "expires_at", "inner"])
     def test_a_time_without_a_zone_is_refused(self, store: Driven, field: str) -> None:
