@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import settings
 
 from authmw.limits import RateLimiter
 from authmw.storage import Storage
 from authmw.testing.contracts import LimiterContract, StorageContract
+from authmw.testing.contracts.machine import MachineContract
 from authmw.testing.contracts.races import RacesContract
 from authmw.testing.contracts.writes import WritesContract
 from authmw_adapters.sqlalchemy import (
@@ -20,13 +22,14 @@ from authmw_adapters.sqlalchemy import (
 )
 from tests.adapters.own_databases import OnMariaDB, OnPostgreSQL
 
-HISTORIES = 5
+FEWER = settings(MachineContract.machine, max_examples=5)
+"""Each history is many round trips."""
 
 
 class Blocking:
     """Storages and limiters on a blocking driver."""
 
-    histories = HISTORIES
+    machine = FEWER
     address: str
     options: ClassVar[dict[str, Any]]
 
@@ -40,7 +43,7 @@ class Blocking:
 class Asynchronous:
     """Storages and limiters on an asyncio driver."""
 
-    histories = HISTORIES
+    machine = FEWER
     address: str
     options: ClassVar[dict[str, Any]]
 
@@ -89,7 +92,7 @@ class TestMariaDBAsync(Asynchronous, OnMariaDB, StorageContract):
 
 
 class TestSQLite(StorageContract):
-    histories = HISTORIES
+    machine = FEWER
 
     def make_storage(self, folder: Path, namespace: str = "") -> Storage:
         return SQLAlchemyStorage(f"sqlite:///{folder / 'data.sqlite3'}", namespace)

@@ -69,11 +69,18 @@ class Asynchronous:
         self._engines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncEngine]
         self._engines = weakref.WeakKeyDictionary()
         self._inherited: list[object] = []
+        self._running = set[asyncio.Task[Any]]()
         self.dialect: Dialect = self._own.dialect if self._own else self._made().dialect
         _everyone.add(self)
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        """What `work` gives on a connection of the running loop."""
+        """What `work` gives on a connection of the running loop. Whoever asked may be cancelled; the work comes to its end, so that its connection comes back in order."""
+        task = asyncio.get_running_loop().create_task(self._run(work))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def _run(self, work: Callable[[Connection], T]) -> T:
         loop = asyncio.get_running_loop()
         engine = self._engines.get(loop)
         if engine is None:

@@ -107,7 +107,7 @@ def _make(connection: Connection) -> None:
 
 
 def _read(connection: Connection, statement: sa.Select[Any, Any], digests: Sequence[str]) -> dict[str, int]:
-    return dict(connection.execute(statement, {"digests": digests}).tuples().all())
+    return {digest: count for digest, count in connection.execute(statement, {"digests": digests})}  # noqa: C416 -- rows are tuples to type checkers here only
 
 
 def _taken(connection: Connection, limits: Sequence[Limit], moment: int) -> None:
