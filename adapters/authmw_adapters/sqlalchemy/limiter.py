@@ -61,6 +61,8 @@ class _Limiter:
     async def take(self, *limits: Limit, now: datetime) -> None:
         """Charge every limit once, or none."""
         await self.prepare()
+        if not limits:
+            return
         self._takes += 1
         await self._runner.run(partial(_taken, limits=limits, moment=nanoseconds(now)))
         if self._takes % _TAKES_PER_SWEEP == 0:
@@ -134,8 +136,17 @@ def _taken(connection: Connection, limits: Sequence[Limit], moment: int) -> None
             for limit in limits
             if limit.digest not in counts
         ]
-        connection.execute(_made_up(connection.dialect), missing)
+        _attempt(connection, _made_up(connection.dialect), missing)
     raise StorageError("Too many others count the same limits at once.")
+
+
+def _attempt(connection: Connection, statement: sa.Executable, rows: Sequence[dict[str, Any]] | None = None) -> None:
+    """Execute what may as well be undone in favour of others: it is looked at again in the next round, or the next sweep."""
+    try:
+        connection.execute(statement, rows)
+    except DBAPIError as error:
+        if not undone(error):
+            raise
 
 
 def _made_up(dialect: Dialect) -> sa.Insert:
@@ -149,4 +160,4 @@ def _made_up(dialect: Dialect) -> sa.Insert:
 def _swept(connection: Connection, moment: int) -> None:
     full = sa.and_(_counts.c.forever.is_(sa.false()), _counts.c.count < moment)
     digests = connection.execute(sa.select(_counts.c.digest).where(full).limit(100)).scalars().all()
-    connection.execute(_counts.delete().where(_counts.c.digest.in_(digests), full))
+    _attempt(connection, _counts.delete().where(_counts.c.digest.in_(digests), full))

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from authmw.limits import Count, Limit, LimitReached, RateLimiter, nanoseconds, remaining, take_all
 from authmw.testing.contracts.driven import DrivenLimiter
-from authmw.testing.contracts.races import Meet, at_once
+from authmw.testing.contracts.races import STARTED_WITHIN, Meet, at_once
 from authmw.testing.contracts.records import NOW
 
 MakeLimiter = Callable[[Path], RateLimiter]
@@ -43,7 +43,7 @@ def take_in_process(make_limiter: MakeLimiter, folder: Path, tries: int, gate: A
     """What each of several processes does: take as often as it can, and tell how often it could."""
     limiter = DrivenLimiter(make_limiter(folder))
     limiter.prepare()
-    gate.wait(60)
+    gate.wait(STARTED_WITHIN)
     taken.put(sum(limiter.takes(FIVE_EVER, TEN) for _ in range(tries)))
     limiter.close()
 
@@ -294,9 +294,9 @@ class LimiterContract:
         ]
         for worker in workers:
             worker.start()
-        assert sum(taken.get(timeout=60) for _ in workers) == 5
+        assert sum(taken.get(timeout=STARTED_WITHIN) for _ in workers) == 5
         for worker in workers:
-            worker.join(60)
+            worker.join(STARTED_WITHIN)
         taken.close()
         taken.join_thread()
         assert (limiter.peek(FIVE_EVER), limiter.peek(TEN)) == (0, 5)

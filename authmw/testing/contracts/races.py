@@ -27,6 +27,8 @@ MakeStorage = Callable[[Path, str], Storage]
 THREADS = 16
 ROUNDS = 10
 PROCESSES = 4
+STARTED_WITHIN = 240
+"""Seconds within which a new process has come to its work, also on a machine that has more to do."""
 TRIES = 10_000
 """After so many conflicts in a row nothing moves: an adapter may say Conflict too often, but not for ever."""
 
@@ -80,7 +82,7 @@ def spend_in_process(make_storage: MakeStorage, folder: Path, name: str, keys: l
     """What each of several processes does: spend every key if it can, and tell how many it could."""
     store = Driven(make_storage(folder, ""))
     store.prepare()
-    gate.wait(60)
+    gate.wait(STARTED_WITHIN)
     won.put(sum(spend(store, key, name) for key in keys))
     store.close()
 
@@ -266,9 +268,9 @@ class RacesContract(Contract):
         ]
         for worker in workers:
             worker.start()
-        assert sum(won.get(timeout=60) for _ in workers) == len(keys)
+        assert sum(won.get(timeout=STARTED_WITHIN) for _ in workers) == len(keys)
         for worker in workers:
-            worker.join(60)
+            worker.join(STARTED_WITHIN)
         won.close()
         won.join_thread()
         assert store.count(Thing) == 0
