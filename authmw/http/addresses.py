@@ -15,6 +15,7 @@ UNKNOWN = ""
 """The address of a request whose socket has none, such as one through a Unix socket."""
 
 _LIMIT_PREFIX = 64
+_LONGEST_MET = 64
 
 
 def client_ip(
@@ -63,8 +64,17 @@ def _from_the_right(forwarded_for: Sequence[str]) -> Iterator[str]:
         yield from reversed(header.split(","))
 
 
-@lru_cache(maxsize=1024)  # the same few visitors and proxies come again and again
 def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """As `_read`; the same few visitors and proxies come again and again. What a header can hold at most is not kept."""
+    return _met(text) if len(text) <= _LONGEST_MET else _read(text)
+
+
+@lru_cache(maxsize=1024)
+def _met(text: str) -> IPv4Address | IPv6Address | None:
+    return _read(text)
+
+
+def _read(text: str) -> IPv4Address | IPv6Address | None:
     """The address in `192.0.2.9`, `192.0.2.9:4711`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:4711`, or None."""
     text = text.strip(" \t")
     if text.startswith("["):

@@ -139,3 +139,11 @@ def test_the_answer_is_always_an_address_that_peer_or_header_named(peer: str, he
 @given(addresses, addresses, st.lists(st.text(max_size=20) | addresses, max_size=4))
 def test_nothing_before_the_last_trusted_hop_changes_the_answer(peer: str, visitor: str, spoofed: list[str]) -> None:
     assert client_ip(peer, [*spoofed, visitor], 1) == client_ip(visitor)
+
+
+def test_an_address_with_a_long_zone_is_read_each_time_and_kept_nowhere() -> None:
+    from authmw.http import addresses
+
+    before = addresses._met.cache_info().currsize
+    assert client_ip("fe80::1%" + "z" * 5000) == "fe80::1"
+    assert addresses._met.cache_info().currsize == before
