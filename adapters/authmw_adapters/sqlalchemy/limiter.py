@@ -4,7 +4,8 @@ for the disk).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -25,7 +26,8 @@ from authmw_adapters.sqlalchemy.types import ExactText, is_mysql
 
 _DIGEST_LENGTH = 100
 _TAKES_PER_SWEEP = 50
-_TRIES = 8
+_TRIES = 16
+_CROWDED = "Too many others count the same limits at once."
 _counts = sa.Table(
     "authmw_counts",
     sa.MetaData(),
@@ -77,8 +79,7 @@ class _Limiter:
     async def reset(self, *limits: Limit) -> None:
         """Forget what was counted."""
         await self.prepare()
-        gone = _counts.delete().where(_counts.c.digest.in_([limit.digest for limit in limits]))
-        await self._runner.run(lambda connection: connection.execute(gone))
+        await self._runner.run(partial(_forgotten, limits=limits))
 
     async def close(self) -> None:
         """Close the connections that are not in use."""
@@ -115,7 +116,7 @@ def _read(connection: Connection, statement: sa.Select[Any, Any], digests: Seque
 def _taken(connection: Connection, limits: Sequence[Limit], moment: int) -> None:
     digests = sorted({limit.digest for limit in limits})
     for _ in range(_TRIES):
-        try:
+        with _unless_undone():
             with transaction(connection):
                 if connection.dialect.name == "postgresql":
                     connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
@@ -125,25 +126,31 @@ def _taken(connection: Connection, limits: Sequence[Limit], moment: int) -> None
                     after = take_all({limit: counts[limit.digest] for limit in limits}, moment)
                     connection.execute(_change, [{"d": limit.digest, "c": count} for limit, count in after.items()])
                     return
-        except Conflict:
-            continue
-        except DBAPIError as error:
-            if not undone(error):
-                raise
-            continue
-        missing = [
-            {"digest": limit.digest, "count": 0, "forever": limit.per is None}
-            for limit in limits
-            if limit.digest not in counts
-        ]
-        _attempt(connection, _made_up(connection.dialect), missing)
-    raise StorageError("Too many others count the same limits at once.")
+            missing = [
+                {"digest": limit.digest, "count": 0, "forever": limit.per is None}
+                for limit in limits
+                if limit.digest not in counts
+            ]
+            connection.execute(_made_up(connection.dialect), missing)
+    raise StorageError(_CROWDED)
 
 
-def _attempt(connection: Connection, statement: sa.Executable, rows: Sequence[dict[str, Any]] | None = None) -> None:
-    """Execute what may as well be undone in favour of others: it is looked at again in the next round, or the next sweep."""
+def _forgotten(connection: Connection, limits: Sequence[Limit]) -> None:
+    gone = _counts.delete().where(_counts.c.digest.in_(sorted(limit.digest for limit in limits)))
+    for _ in range(_TRIES):
+        with _unless_undone():
+            connection.execute(gone)
+            return
+    raise StorageError(_CROWDED)
+
+
+@contextmanager
+def _unless_undone() -> Generator[None]:
+    """What a deadlock undid changed nothing, and is simply done again."""
     try:
-        connection.execute(statement, rows)
+        yield
+    except Conflict:
+        return
     except DBAPIError as error:
         if not undone(error):
             raise
@@ -160,4 +167,5 @@ def _made_up(dialect: Dialect) -> sa.Insert:
 def _swept(connection: Connection, moment: int) -> None:
     full = sa.and_(_counts.c.forever.is_(sa.false()), _counts.c.count < moment)
     digests = connection.execute(sa.select(_counts.c.digest).where(full).limit(100)).scalars().all()
-    _attempt(connection, _counts.delete().where(_counts.c.digest.in_(digests), full))
+    with _unless_undone():
+        connection.execute(_counts.delete().where(_counts.c.digest.in_(digests), full))
