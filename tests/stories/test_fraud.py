@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -284,3 +285,21 @@ def test_tags_dots_and_roles_are_seen_through(story: Story) -> None:
     role = risk(story, "Postmaster@example.org")
     assert role["address_information"]["is_suspected_role_address"]
     assert role["risk_score"] == 20
+
+
+def test_without_the_list_it_is_unknown_whether_a_domain_is_for_throwing_away(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "disposable_email_domains", None)
+    told = risk(story, "ada@mailinator.com")
+    assert "is_disposable_domain" in told["unknown"]
+    assert (told["action"], told["domain_information"]["is_disposable_domain"]) == ("ALLOW", False)
+
+
+def test_a_judgement_and_a_rule_can_be_changed_and_taken_back_twice(story: Story) -> None:
+    for action in ("BLOCK", "ALLOW", "NONE", "NONE"):
+        body = {"verdict_reason": "DATACENTER", "override_action": action}
+        answer = story.post("verdict_reasons/override", **body).json["verdict_reason_action"]
+        assert answer["override_action"] == (None if action == "NONE" else action)
+        assert story.post("rules/set", action=action, browser_id="b-1").status == 200
+    assert story.rules() == []
