@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import pickle
 import threading
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,12 @@ from authmw import (
     require_role,
     require_session,
 )
+from authmw.auth import KINDS
+from authmw.drive import step
 from authmw.hosts.asgi import AuthMiddleware
 from authmw.hosts.wsgi import AuthMiddleware as WSGIAuthMiddleware
 from authmw.ports import EmailMessage, PhoneMessage
+from authmw.storage import And
 from authmw.testing import FixedClock
 from authmw_adapters.inbox import Inbox, InboxEntry
 from authmw_adapters.memory import MemoryLimiter, MemoryStorage
@@ -124,6 +128,14 @@ class World:
         answer = self.backend("POST", "/v1/magic_links/authenticate", body)
         assert answer.status == 200
         return answer.json
+
+    def at_rest(self, folder: Path) -> bytes:
+        """All that the project has stored, as somebody would see it who got hold of it: the files, or every field of every record."""
+        self.auth.notes.flush()
+        if self.host == "wsgi":
+            return b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
+        kept = [step(self.auth.storage.page(kind, And(), limit=1000)).records for kind in KINDS]
+        return pickle.dumps([attrs.asdict(record) for records in kept for record in records])
 
     def visit(self, path: str, *cookies: str, **headers: str) -> Answer:
         return self.send("GET", path, cookie="; ".join(cookies), **headers)

@@ -260,7 +260,6 @@ def test_a_challenge_is_bound_to_the_session_and_the_app_that_asked(world: World
 def test_the_store_holds_no_key_in_clear(world: World, tmp_path: Path) -> None:
     device = DeviceKey()
     enrolled(world, device)
-    world.auth.notes.flush()
-    files = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
-    dump = files if world.host == "wsgi" else repr(vars(world.auth.storage)).encode()
+    dump = world.at_rest(tmp_path)
+    assert b"user-test-" in dump
     assert device.public_key.encode() not in dump
