@@ -444,3 +444,11 @@ def test_importing_this_room_loads_no_heavy_library() -> None:
     root = Path(jwts.__file__).parents[2]
     ran = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("cut", range(1, 5))
+def test_a_signature_that_is_no_base64_is_none(cut: int) -> None:
+    """RFC 7515 appendix C: a part of one character more than whole groups stands for nothing."""
+    with pytest.raises(InvalidToken) as refused:
+        verify(signed()[:-cut])
+    assert refused.value.reason_code == "signature"

@@ -169,3 +169,12 @@ def test_a_digest_is_sha256_in_hexadecimal() -> None:
 
 def test_base64url_is_unpadded() -> None:
     assert tokens.base64url(b"\xfb\xff") == "-_8"
+
+
+def test_consonants_are_read_off_and_spell_no_words() -> None:
+    """RFC 8628 section 6.1."""
+    letters = {letter for _ in range(300) for letter in tokens.consonants(8)}
+    assert letters == set("BCDFGHJKLMNPQRSTVWXZ")
+    assert len(tokens.consonants(8)) == 8
+    with pytest.raises(ValueError):
+        tokens.consonants(0)
