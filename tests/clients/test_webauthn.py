@@ -74,6 +74,8 @@ def test_the_asynchronous_client_signs_in_too(client: stytch.Client, inbox: Inbo
         await client.webauthn.register_async(user_id=user_id, public_key_credential=answer)
         options = await client.webauthn.authenticate_start_async(domain="localhost", user_id=user_id)
         proof = device.authenticate(options.public_key_credential_request_options, origin=origin)
-        return str((await client.webauthn.authenticate_async(public_key_credential=proof)).user_id)
+        used = await client.webauthn.authenticate_async(public_key_credential=proof)
+        await client.async_client.close()
+        return str(used.user_id)
 
     assert asyncio.run(story()) == user_id
