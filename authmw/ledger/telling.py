@@ -74,6 +74,11 @@ async def _tell_mine(core: Core, mine: Delivery) -> None:
             # Whoever has the earlier one in hands goes on with this one, unless that one was done before this one was seen to wait.
             await _tell_in_order(core, listener, mine.object_id, None)
             return
+        held = await core.storage.get(Delivery, mine.delivery_id)
+        if held is None or held.version != mine.version:
+            # Somebody else has seen it, and has it wait or has told it.
+            await _tell_in_order(core, listener, mine.object_id, None)
+            return
         # The earlier one was done just now, by somebody who left this one to us.
 
 
