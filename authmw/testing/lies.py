@@ -43,6 +43,11 @@ def answers(**changes: Any) -> Edits:
     return Edits(answer=lambda said: {**said, "response": {**said["response"], **changes}})
 
 
+def with_another_bit(signature: bytes) -> bytes:
+    """The same bytes with the lowest bit of the last one changed: never the bytes that were given, whatever they end in."""
+    return signature[:-1] + bytes([signature[-1] ^ 1])
+
+
 LIES: Mapping[str, Edits] = MappingProxyType(
     {
         "made on a page of another origin": says(origin="https://evil.example"),
@@ -61,6 +66,7 @@ SIGN_IN_LIES: Mapping[str, Edits] = MappingProxyType(
     {
         **LIES,
         "signed by nobody": Edits(signature=lambda signature: bytes(len(signature))),
+        "with one bit of its signature changed": Edits(signature=with_another_bit),
         "said to be another user's": answers(userHandle="c29tZWJvZHkgZWxzZQ"),
     }
 )

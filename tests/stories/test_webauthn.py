@@ -17,6 +17,7 @@ from authmw.errors import Misconfigured, Refused
 from authmw.operations import Caller
 from authmw.testing import AttestationAuthority, Edits, InvalidState, NotAllowed, VirtualAuthenticator
 from authmw.testing.authenticators import VirtualCredential
+from authmw.testing.lies import with_another_bit
 from tests.stories.test_impersonation import impersonate
 from tests.world import Answer, World, make_world
 
@@ -284,7 +285,7 @@ def test_a_wrong_answer_spends_the_challenge_too(world: World) -> None:
     device = VirtualAuthenticator()
     enrolled(world, device)
     options = request(world)
-    forged = device.authenticate(options, origin=ORIGIN, edits=Edits(signature=lambda one: one[:-1] + b"\0"))
+    forged = device.authenticate(options, origin=ORIGIN, edits=Edits(signature=with_another_bit))
     assert said(world.backend("POST", AUTHENTICATE, {"public_key_credential": forged})) == UNABLE
     right = device.authenticate(options, origin=ORIGIN)
     assert said(world.backend("POST", AUTHENTICATE, {"public_key_credential": right})) == UNABLE
