@@ -193,13 +193,13 @@ ROWS = (
         name="e-mail code",
         held=_code,
         spend=by_operation("otps.authenticate"),
-        late=frozenset({"unable_to_auth_otp_code", "otp_code_not_found", "too_many_requests"}),
+        late=frozenset({"unable_to_auth_otp_code", "too_many_requests"}),
     ),
     OneUse(
         name="code by text",
         held=_text,
         spend=by_operation("otps.authenticate"),
-        late=frozenset({"unable_to_auth_otp_code", "otp_code_not_found", "too_many_requests"}),
+        late=frozenset({"unable_to_auth_otp_code", "too_many_requests"}),
     ),
     OneUse(
         name="step of a TOTP",

@@ -1,85 +1,10 @@
-"""The table of error types: what a refusal is called on the wire, its HTTP status and its words, product by product.
-
-Law: the words never hold what the caller sent; a name stands once.
-"""
+"""What is said of people, their sessions, and what they prove themselves by."""
 
 from __future__ import annotations
 
-import attrs
+from typing import Final
 
-
-@attrs.frozen
-class ErrorType:
-    """One row of the table: what a refusal is called, its HTTP status and its words."""
-
-    name: str
-    status: int
-    message: str
-
-
-def _table(*rows: tuple[str, int, str]) -> dict[str, ErrorType]:
-    return {name: ErrorType(name, status, message) for name, status, message in rows}
-
-
-ERROR_TYPES = _table(
-    # Requests
-    ("bad_request", 400, "The request is not valid."),
-    ("invalid_argument", 400, "An argument is not valid."),
-    ("json_invalid", 400, "The body is not one valid JSON object."),
-    ("query_params_do_not_match", 400, "A query parameter does not match this operation."),
-    ("body_too_large", 413, "The body is larger than this endpoint accepts."),
-    ("unsupported_media_type", 415, "The body must be application/json."),
-    ("route_not_found", 404, "There is nothing at this address."),
-    ("method_not_allowed", 405, "This address does not take this method."),
-    (
-        "internal_server_error",
-        500,
-        "Something went wrong on our side; nothing was changed that is not in the event log.",
-    ),
-    ("server_unavailable", 503, "The service cannot answer right now; try again."),
-    ("too_many_requests", 429, "Too many requests; wait before the next one."),
-    # Identifiers
-    ("invalid_email", 400, "The e-mail address is not valid."),
-    ("invalid_phone_number", 400, "The phone number is not valid; write it in E.164 form."),
-    # Redirect URLs: as they are registered
-    ("invalid_redirect_url", 400, "The redirect URL is not valid."),
-    (
-        "invalid_redirect_url_type",
-        400,
-        "The redirect URL's type is not one of LOGIN, SIGNUP, INVITE, RESET_PASSWORD, DISCOVERY.",
-    ),
-    ("invalid_default_url", 400, "A type has one default redirect URL, which must be registered for that type."),
-    ("duplicate_redirect_url", 400, "This redirect URL is registered already."),
-    ("redirect_url_must_use_https", 400, "A redirect URL of a Live environment must use https."),
-    ("redirect_url_cannot_use_protocol", 400, "A redirect URL cannot use this scheme."),
-    ("no_wildcards_in_live_redirect_url", 400, "A redirect URL of a Live environment cannot hold a wildcard."),
-    ("redirect_url_with_wildcard_cannot_be_default", 400, "A redirect URL with a wildcard cannot be a default."),
-    (
-        "redirect_url_with_query_param_placeholder_cannot_be_default",
-        400,
-        "A redirect URL with a query parameter placeholder cannot be a default.",
-    ),
-    # Redirect URLs: as a request names them
-    ("invalid_magic_link_url", 400, "The magic link URL is not valid."),
-    ("invalid_login_redirect_url", 400, "The login redirect URL is not valid."),
-    ("invalid_signup_redirect_url", 400, "The sign-up redirect URL is not valid."),
-    ("invalid_invite_redirect_url", 400, "The invite redirect URL is not valid."),
-    ("invalid_discovery_redirect_url", 400, "The discovery redirect URL is not valid."),
-    ("invalid_password_reset_redirect_url", 400, "The password reset redirect URL is not valid."),
-    ("no_match_for_provided_magic_link_url", 400, "The magic link URL is not registered for this type."),
-    ("no_match_for_provided_oauth_url", 400, "The OAuth redirect URL is not registered for this type."),
-    ("no_match_for_provided_sso_url", 400, "The SSO redirect URL is not registered for this type."),
-    ("no_default_login_redirect_url_set", 400, "No login redirect URL was given and no default is set."),
-    ("no_default_signup_redirect_url_set", 400, "No sign-up redirect URL was given and no default is set."),
-    ("no_default_invite_redirect_url_set", 400, "No invite redirect URL was given and no default is set."),
-    ("no_default_discovery_redirect_url_set", 400, "No discovery redirect URL was given and no default is set."),
-    ("no_password_reset_redirect_url", 400, "No password reset redirect URL was given and no default is set."),
-    # Who may call
-    ("unauthorized_credentials", 401, "The credentials are not valid."),
-    ("invalid_authorization_header", 401, "The Authorization header must be Basic with the project id and secret."),
-    ("endpoint_not_authorized_for_sdk", 401, "This endpoint is for backends only."),
-    ("bad_domain_for_stytch_sdk", 400, "This origin may not call the browser API."),
-    ("cross_site_request", 403, "A change that carries a session cookie must come from this site."),
+ROWS: Final[tuple[tuple[str, int, str], ...]] = (
     # Sessions
     ("session_not_found", 404, "The session was not found, has ended or was revoked."),
     ("invalid_session_token", 400, "The session token is not valid."),
@@ -108,7 +33,6 @@ ERROR_TYPES = _table(
     ("unable_to_auth_magic_link", 401, "The link is not valid, was used or has expired."),
     ("magic_link_not_found", 404, "The link was not found."),
     ("unable_to_auth_otp_code", 401, "The code is not valid, was used or has expired."),
-    ("otp_code_not_found", 404, "No code was sent to this method."),
     ("email_not_found", 404, "No user has this e-mail address."),
     ("user_already_invited", 400, "This user is active already and cannot be invited."),
     ("downstream_carrier_error", 400, "The message was refused by its carrier."),
@@ -145,25 +69,6 @@ ERROR_TYPES = _table(
     ("user_search_full_name_fuzzy_too_short", 400, "A fuzzy filter needs 3 characters."),
     ("user_search_missing_filter_name", 400, "An operand needs a filter name."),
     ("user_search_missing_filter_value", 400, "An operand needs a filter value."),
-    # Projects and templates
-    ("project_not_found", 404, "The project was not found."),
-    ("public_token_not_found", 404, "The public token was not found."),
-    ("email_template_not_found", 404, "The e-mail template was not found."),
-    ("invalid_email_template_content", 400, "The template's content is not valid."),
-    ("invalid_email_template_parameters", 400, "The template's parameters are not valid."),
-    ("no_signup_redirect_url", 400, "No sign-up redirect URL was given and no default is set."),
-    ("invalid_login_magic_link_url", 400, "The login magic link URL is not a valid redirect URL."),
-    ("invalid_signup_magic_link_url", 400, "The sign-up magic link URL is not a valid redirect URL."),
-    ("invalid_invite_magic_link_url", 400, "The invite magic link URL is not a valid redirect URL."),
-    # Message templates
-    ("invalid_template_id", 400, "The template is of another type."),
-    ("duplicate_email_template_vanity_id", 400, "An e-mail template of this id exists."),
-    (
-        "cannot_delete_default_email_template",
-        400,
-        "The default template of a type cannot be deleted; make another one the default first.",
-    ),
-    ("too_many_email_templates", 400, "The project has as many e-mail templates as it can have."),
     # Phone messages
     ("invalid_phone_number_country_code", 400, "Messages are not sent to phone numbers of this country."),
     # Passwords
@@ -239,7 +144,11 @@ ERROR_TYPES = _table(
     ("invalid_public_key_credential_invalid_signature", 400, "The signature cannot be read."),
     # OAuth
     ("oauth_config_not_found", 404, "This project has not set this OAuth provider up."),
-    ("oauth_invalid_scope_requested", 400, "The scopes are not valid, or this provider takes no additional ones."),
+    (
+        "oauth_invalid_scope_requested",
+        400,
+        "A scope is not known, or cannot be asked of this provider, or cannot be granted.",
+    ),
     ("oauth_invalid_state", 400, "This sign-in was not begun here, or its time is over. Begin again."),
     ("oauth_state_used", 400, "This sign-in was finished already. Begin again."),
     ("oauth_state_mismatch", 400, "This sign-in was begun in another browser. Begin again."),
@@ -306,110 +215,4 @@ ERROR_TYPES = _table(
     ("idp_access_token_could_not_be_exchanged", 404, "The access token was exchanged already."),
     ("user_impersonation_not_allowed", 400, "This project does not allow impersonation."),
     ("unable_to_auth_impersonation_token", 401, "The impersonation token is not valid, was used or has expired."),
-    # Fraud
-    ("device_intelligence_not_configured", 400, "This project has no device intelligence to ask."),
-    ("telemetry_id_not_found", 404, "The telemetry id was not found or has expired."),
-    ("verdict_reason_not_found", 404, "No such reason is ever given for a verdict."),
-    # Machine to machine
-    ("m2m_client_not_found", 404, "The M2M client was not found."),
-    ("duplicate_m2m_client_id", 400, "An M2M client with this id exists."),
-    ("m2m_client_invalid_client_id", 400, "The client id begins as ids of another kind do."),
-    ("m2m_client_invalid_client_secret", 400, "A client secret needs at least 8 characters."),
-    ("client_secret_too_long", 400, "A client secret has at most 256 characters."),
-    ("insecure_m2m_client_secret", 400, "The client secret is too easily guessed."),
-    ("m2m_client_invalid_status", 400, "The status of a client is active or inactive."),
-    ("invalid_m2m_client_scope", 400, "A scope is a word of up to 128 printable ASCII characters."),
-    ("too_many_m2m_client_scopes", 400, "A client has at most 40 scopes."),
-    ("m2m_client_already_rotating_secret", 400, "The client's secret is being rotated already."),
-    ("m2m_client_not_rotating_secret", 400, "The client's secret is not being rotated."),
-    ("m2m_search_filter_name_not_recognized", 400, "A filter name is not known."),
-    ("m2m_search_filter_name_must_be_string", 400, "A filter name must be a string."),
-    ("m2m_search_missing_filter_name", 400, "An operand needs a filter name."),
-    ("m2m_search_missing_filter_value", 400, "An operand needs a filter value."),
-    ("m2m_search_expected_array_of_strings", 400, "A filter value must be an array of up to 100 strings."),
-    # The codes of OAuth (RFC 6749 section 5.2, RFC 6750 section 3.1, RFC 8707), under their own names
-    ("invalid_client", 401, "The client is not known or did not prove who it is."),
-    ("unsupported_grant_type", 400, "This grant type is not supported."),
-    ("invalid_scope", 400, "A scope is not known, or not granted to this client."),
-    ("invalid_target", 400, "The resource is not known, or the grant is not for it."),
-    ("invalid_token", 401, "The access token is not valid, has expired or was revoked."),
-    ("insufficient_scope", 403, "The access token does not have the scope that this needs."),
-    # Connected apps and being a provider
-    ("connected_app_not_found", 404, "The connected app was not found."),
-    (
-        "invalid_connected_app_type",
-        400,
-        "A connected app is first_party, first_party_public, third_party or third_party_public.",
-    ),
-    ("third_party_clients_cannot_use_full_access", 400, "Only an app of the project itself can have full access."),
-    (
-        "third_party_clients_require_consent_for_offline_access",
-        400,
-        "Only an app of the project itself can bypass consent.",
-    ),
-    ("public_connected_apps_do_not_have_secrets", 400, "A public app has no secret."),
-    ("connected_app_already_rotating_secret", 400, "The app's secret is being rotated already."),
-    ("connected_app_not_rotating_secret", 400, "The app's secret is not being rotated."),
-    ("connected_app_misconfigured_client", 400, "The app's settings cannot work."),
-    ("connected_app_invalid_redirect_url", 400, "A redirect URL of the app is not valid."),
-    ("connected_app_redirect_url_must_include_scheme", 400, "A redirect URL must include its scheme."),
-    ("connected_app_redirect_url_must_use_http_or_https_scheme", 400, "A redirect URL cannot use this scheme."),
-    ("connected_app_redirect_url_must_use_https_scheme", 400, "A redirect URL of this app must use https."),
-    (
-        "connected_app_redirect_url_http_scheme_must_use_loopback",
-        400,
-        "A redirect URL may use http on the loopback interface only.",
-    ),
-    (
-        "connected_app_redirect_url_cannot_use_localhost",
-        400,
-        "Name the loopback interface by its address, not as localhost.",
-    ),
-    ("too_many_redirect_urls", 400, "There are too many redirect URLs."),
-    ("idp_invalid_access_token_expiry_minutes", 400, "Access tokens live 5 to 1440 minutes."),
-    ("idp_invalid_access_token_custom_audience", 400, "An audience is up to 512 printable ASCII characters."),
-    (
-        "idp_invalid_access_token_jwt_template",
-        400,
-        "The template is not a JSON object of claims that a template may set.",
-    ),
-    ("connected_app_supplied_redirect_url_not_found_in_client", 401, "The redirect URL is not one of the app's."),
-    ("no_oauth_authorize_user_selector", 400, "Name the user by user_id, session_token or session_jwt, in one way."),
-    ("oauth_invalid_scope_requested", 400, "A scope that was asked for is not known, or the user cannot grant it."),
-    ("pkce_required_for_idp_authorization_flow", 400, "A code challenge (S256) is required."),
-    ("invalid_pkce_code_challenge", 400, "The code challenge must be 43 characters of base64url."),
-    ("invalid_grant", 400, "The code or token is not valid, was used, was revoked or has expired."),
-    ("unauthorized_client", 400, "The client may not use this."),
-    ("unsupported_response_type", 400, "The response type is not supported; use code."),
-    ("unsupported_token_type", 400, "Tokens of this type cannot be revoked; they end by themselves."),
-    ("invalid_dpop_proof", 400, "The DPoP proof is missing, not valid, was used, or is not of this token's key."),
-    ("dynamic_client_registration_not_enabled", 400, "This project does not let apps register by themselves."),
-    ("invalid_redirect_uri", 400, "A redirect URI is not one that an app of this kind can have."),
-    ("invalid_client_metadata", 400, "The client's metadata ask for what is not supported."),
-    ("invalid_request_uri", 400, "The request is not known, is another client's, or was pushed too long ago."),
-    ("access_denied", 400, "The person did not grant access."),
-    ("authorization_pending", 400, "The person has not answered yet; ask again after the interval."),
-    ("slow_down", 400, "The device asks too often; wait five seconds more between two questions from now on."),
-    ("expired_token", 400, "The person did not answer in time; start again."),
-    (
-        "user_code_not_found",
-        404,
-        "No device waits under this code. Compare it with the one on the device, or start again there.",
-    ),
-    # RBAC
-    ("consumer_session_authorization_error", 403, "The session's roles do not permit this."),
-    # Fraud
-    # Events, webhooks and the managed project
-    ("call_interrupted", 503, "The call was cancelled before it ended."),
-    ("invalid_event_cursor", 400, "The cursor is not valid."),
-    ("setting_not_managed", 400, "This setting is declared in code; name it in Settings.managed to change it here."),
-    ("too_many_redirect_urls", 400, "The project has as many redirect URLs as it can have."),
-    ("redirect_url_not_found", 404, "The redirect URL was not found."),
-    ("too_many_public_tokens", 400, "The project has as many public tokens as it can have."),
-    ("too_many_secrets", 400, "Two secrets live already; delete one before the next is made."),
-    ("secret_not_found", 404, "The secret was not found."),
-    ("cannot_delete_last_secret", 400, "The last secret cannot be deleted."),
-    ("allow_list_max_exceeded", 400, "The allow-list holds at most 10 addresses."),
-    ("invalid_ip_address", 400, "This is not an IPv4 or IPv6 address."),
-    ("ip_address_not_allowed", 403, "This project's backend API may not be called from this address."),
 )
