@@ -69,7 +69,7 @@ async def _works(site: Site, many: int) -> dict[str, Callable[[], Any]]:
     session = await site.storage.get(Session, f"session-test-{middle:012d}")
     assert session is not None
     token = derive_token(site.auth.core.roots, session)
-    found: dict[str, Any] = {"filter_name": "email_addresses", "filter_value": [_address(middle)]}
+    found: dict[str, Any] = {"filter_name": "email_address", "filter_value": [_address(middle)]}
     query: Any = {"operator": "AND", "operands": [found]}
     auth, now = site.auth, site.auth.core.clock.now()
     calls: tuple[Callable[[], Any], ...] = (

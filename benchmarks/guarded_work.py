@@ -132,7 +132,7 @@ class Works:
             for _ in range(times):
                 run(auth.users.get(user_id=self.user_id))
 
-        operands = [{"filter_name": "email_addresses", "filter_value": ["ada@example.org"]}]
+        operands = [{"filter_name": "email_address", "filter_value": ["ada@example.org"]}]
         search = {"query": {"operator": "AND", "operands": operands}}
         authenticate = {"session_token": self.signed_in.session_token}
         yield "a link made and a sign-in by it", noted(sign_in), 3

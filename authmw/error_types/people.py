@@ -67,6 +67,12 @@ ROWS: Final[tuple[tuple[str, int, str], ...]] = (
     ("user_search_email_address_fuzzy_too_short", 400, "A fuzzy filter needs 3 characters."),
     ("user_search_phone_number_fuzzy_too_short", 400, "A fuzzy filter needs 3 characters."),
     ("user_search_full_name_fuzzy_too_short", 400, "A fuzzy filter needs 3 characters."),
+    (
+        "user_search_cannot_mix_internal_and_external_user_ids",
+        400,
+        "A user filter takes ids of ours or of the host's own, not both.",
+    ),
+    ("user_search_invalid_oauth_provider_filter", 400, "A provider filter takes names of providers."),
     ("user_search_missing_filter_name", 400, "An operand needs a filter name."),
     ("user_search_missing_filter_value", 400, "An operand needs a filter value."),
     # Phone messages

@@ -129,8 +129,14 @@ def _identities(subject: Subject) -> Iterator[Value]:
     return ((part.kind, *part.identity) for part in subject.parts if part.identity)
 
 
+ABSENT = "absent"
+"""Stands for the password of who has none: no filter says what a record lacks."""
+
+
 def _kinds(subject: Subject) -> Iterator[Value]:
-    """What a search can ask of the factors: each kind with its verified flag."""
+    """What a search can ask of the factors: each kind with its verified flag, and whether there is no password."""
+    if not subject.parts_of("password"):
+        yield ("password", ABSENT)
     yield from (("email", "true" if email.verified else "false") for email in subject.emails)
     yield from (("phone", "true" if phone.verified else "false") for phone in subject.phones)
     yield from ((part.kind, "true" if part.verified else "false") for part in subject.parts)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import cast
 
 import pytest
 
+from authmw.consumer.users.search import FILTERS
 from tests.clients.conftest import served
 from tests.servers import Machine
 
@@ -30,6 +32,13 @@ def run(script: str, facts: dict[str, str], machine: Machine) -> dict[str, objec
 def story(facts: dict[str, str], machine: Machine) -> dict[str, object]:
     """The main job."""
     return run("story.mjs", facts, machine)
+
+
+def test_every_filter_that_the_client_names_is_known() -> None:
+    named = (SCRIPTS / "node_modules/stytch/types/lib/b2c/users.d.ts").read_text()
+    names = set(re.findall(r'filter_name: "(\w+)"', named))
+    assert len(names) > 20
+    assert names <= FILTERS
 
 
 def test_a_link_signs_the_created_user_in(story: dict[str, object]) -> None:

@@ -34,7 +34,7 @@ def test_users_are_created_found_changed_and_deleted(client: stytch.Client) -> N
     assert error_type(refused) == "duplicate_email"
     updated = client.users.update(created.user_id, untrusted_metadata={"seen": True})
     assert updated.user.untrusted_metadata == {"seen": True}
-    operand = {"filter_name": "email_addresses", "filter_value": ["ada@example.org"]}
+    operand = {"filter_name": "email_address", "filter_value": ["ada@example.org"]}
     found = client.users.search(query={"operator": "AND", "operands": [operand]})
     assert [user.user_id for user in found.results] == [created.user_id]
     assert client.users.delete(created.user_id).user_id == created.user_id

@@ -48,6 +48,9 @@ def test_a_wallet_makes_its_user_and_signs_in_again(world: World, wallet: Wallet
     second = named(wallet, signature=wallet.sign(again["challenge"]))
     answer = world.backend("POST", AUTHENTICATE, second).json
     assert (answer["user_id"], answer["session"], answer["session_token"]) == (first["user_id"], None, "")
+    operand = {"filter_name": "crypto_wallet_address", "filter_value": [wallet.address, "0x0"]}
+    found = world.backend("POST", "/v1/users/search", {"query": {"operator": "AND", "operands": [operand]}}).json
+    assert [user["user_id"] for user in found["results"]] == [first["user_id"]]
 
 
 def test_a_text_is_used_once_and_only_for_five_minutes(world: World) -> None:

@@ -124,6 +124,11 @@ def test_each_provider_signs_somebody_in_and_its_address_counts_only_where_it_is
         assert shown["user"]["providers"][0]["provider_subject"] == shown["provider_subject"]
         world.clock.advance(seconds=60)
         assert signed_in(world, came_back(world, provider)).json["user_id"] == shown["user_id"]
+        other = "google" if name != "google" else "github"
+        for wanted, expected in ((name.upper(), [shown["user_id"]]), (other, [])):
+            query = {"operator": "AND", "operands": [{"filter_name": "oauth_provider", "filter_value": [wanted]}]}
+            found = world.backend("POST", "/v1/users/search", {"query": query}).json["results"]
+            assert [user["user_id"] for user in found] == expected
 
 
 def test_known_people_land_on_the_login_url_and_new_ones_on_the_sign_up_url(tmp_path: Path) -> None:

@@ -164,9 +164,9 @@ def test_a_fuzzy_filter_of_nothing_but_signs_does_not_list_everybody(world: Worl
 def test_an_empty_list_of_values_finds_nobody_and_ids_find_theirs(world: World) -> None:
     made = world.backend("POST", "/v1/users", {"email": "a@example.org"}).json
     wanted = (
-        ("user_ids", [], 0),
-        ("user_ids", [made["user_id"], "user-test-x"], 1),
-        ("email_ids", [made["email_id"]], 1),
+        ("user_id", [], 0),
+        ("user_id", [made["user_id"], "user-test-x"], 1),
+        ("email_id", [made["email_id"]], 1),
     )
     for name, value, expected in wanted:
         query = {"operator": "AND", "operands": [{"filter_name": name, "filter_value": value}]}

@@ -116,7 +116,7 @@ def _filter(name: str, value: Any) -> Any:
         ("email_address_fuzzy", "ada7@d7"),
         ("email_address_fuzzy", "d7.exam"),
         ("email_address_fuzzy", "ADA7"),
-        ("email_domains", ["d7.example.org"]),
+        ("email_domain", ["d7.example.org"]),
         ("full_name_fuzzy", "f3"),
     ],
 )

@@ -101,23 +101,26 @@ def test_a_search_pages_through_everybody_once(world: World) -> None:
 @pytest.mark.parametrize(
     ("operand", "expected"),
     [
-        (("email_addresses", ["A1@example.org"]), 1),
+        (("email_address", ["A1@example.org"]), 1),
         (("email_address_fuzzy", "exam"), 3),
         (("email_address_fuzzy", "a2@"), 1),
         (("full_name_fuzzy", "lovel"), 1),
         (("email_verified", False), 3),
         (("status", "pending"), 1),
-        (("phone_numbers", ["+14155552671"]), 1),
+        (("phone_number", ["+14155552671"]), 1),
         (("phone_number_fuzzy", "+1415"), 1),
-        (("email_domains", ["example.org"]), 3),
+        (("email_domain", ["example.org"]), 3),
         (("created_at_greater_than", "2026-01-01T12:00:00Z"), 0),
         (("created_at_less_than", "2026-01-01T12:00:01Z"), 3),
         (("password_exists", True), 0),
+        (("password_exists", False), 3),
+        (("oauth_provider", ["Google", "microsoft"]), 0),
+        (("user_id", ["hers", "his"]), 1),
     ],
 )
 def test_a_filter_finds_whom_it_names(world: World, operand: tuple[str, object], expected: int) -> None:
     make(world, email="a1@example.org", name={"first_name": "Ada", "last_name": "Lovelace"})
-    make(world, email="a2@example.org", create_user_as_pending=True)
+    make(world, email="a2@example.org", create_user_as_pending=True, external_id="hers")
     make(world, email="b3@example.org", phone_number="+14155552671")
     query = {"operator": "AND", "operands": [{"filter_name": operand[0], "filter_value": operand[1]}]}
     answer = world.backend("POST", f"{USERS}/search", {"query": query})
@@ -132,7 +135,14 @@ def test_a_filter_finds_whom_it_names(world: World, operand: tuple[str, object],
         ({"filter_name": "status"}, "user_search_missing_filter_value"),
         ({"filter_name": "status", "filter_value": ["gone"]}, "user_search_invalid_status_filter"),
         ({"filter_name": "email_address_fuzzy", "filter_value": "ab"}, "user_search_email_address_fuzzy_too_short"),
-        ({"filter_name": "user_ids", "filter_value": "x"}, "user_search_expected_array_of_string"),
+        ({"filter_name": "user_id", "filter_value": "x"}, "user_search_expected_array_of_string"),
+        (
+            {"filter_name": "user_id", "filter_value": ["user-test-1", "hers"]},
+            "user_search_cannot_mix_internal_and_external_user_ids",
+        ),
+        ({"filter_name": "oauth_provider", "filter_value": ["nobody"]}, "user_search_invalid_oauth_provider_filter"),
+        ({"filter_name": "crypto_wallet_address", "filter_value": "0x1"}, "user_search_expected_array_of_string"),
+        ({"filter_name": "password_exists", "filter_value": "yes"}, "user_search_expected_bool"),
         ({"filter_name": "email_verified", "filter_value": "x"}, "user_search_expected_bool"),
         ({"filter_name": "created_at_less_than", "filter_value": "soon"}, "user_search_expected_timestamp"),
     ],
@@ -140,6 +150,25 @@ def test_a_filter_finds_whom_it_names(world: World, operand: tuple[str, object],
 def test_a_wrong_operand_gets_its_own_error(world: World, operand: dict, expected: str) -> None:
     query = {"operator": "OR", "operands": [operand]}
     assert world.backend("POST", f"{USERS}/search", {"query": query}).json["error_type"] == expected
+
+
+def test_who_has_a_password_is_told_from_who_has_none(world: World) -> None:
+    sent = {"email": "ada@example.org", "password": "correct horse battery staple"}
+    assert world.backend("POST", "/v1/passwords", sent).status == 200
+    make(world, email="bob@example.org")
+    found = {}
+    for has in (True, False):
+        query = {"operator": "AND", "operands": [{"filter_name": "password_exists", "filter_value": has}]}
+        answer = world.backend("POST", f"{USERS}/search", {"query": query}).json
+        found[has] = [user["emails"][0]["email"] for user in answer["results"]]
+    assert found == {True: ["ada@example.org"], False: ["bob@example.org"]}
+
+
+def test_a_query_without_operands_finds_everybody(world: World) -> None:
+    make(world, email="ada@example.org")
+    assert (
+        world.backend("POST", f"{USERS}/search", {"query": {"operator": "AND"}}).json["results_metadata"]["total"] == 1
+    )
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer x", "Basic", "Basic !!", "Basic eDp5", "Basic eA=="])

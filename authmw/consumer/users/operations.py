@@ -88,10 +88,10 @@ class SearchResponse(Response, kw_only=True):
 
 
 class SearchQuery(msgspec.Struct, kw_only=True):
-    """Operands, all (AND) or any (OR) of which must hold."""
+    """Operands, all (AND) or any (OR) of which must hold; without operands everybody is found."""
 
     operator: Literal["AND", "OR"]
-    operands: Annotated[list[dict[str, Any]], Meta(max_length=20)]
+    operands: Annotated[list[dict[str, Any]], Meta(max_length=20)] = msgspec.field(default_factory=list[dict[str, Any]])
 
 
 class Users(AppsOfUsers):
@@ -163,7 +163,8 @@ class Users(AppsOfUsers):
     ) -> SearchResponse:
         """Users in the order they were created, up to `limit` (1 to 1000) a page. `total` is exact up to 10,000. Refused: the `user_search_...` errors."""
         call = current_call()
-        where = filter_of(query.operator if query else "AND", query.operands if query else [])
+        operator, operands = (query.operator, query.operands) if query else ("AND", [])
+        where = filter_of(operator, operands, call.settings.oauth)
         key = call.core.roots.derive("paging cursor")
         page = await call.storage.page(User, where, order=Order("created"), after=read_cursor(cursor, key), limit=limit)
         total = await call.storage.count(User, where, at_most=COUNTED)

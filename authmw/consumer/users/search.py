@@ -1,35 +1,40 @@
-"""The search of users: from the wire's operands to a filter on declared indexes."""
+"""The search of users: from the wire's operands to a filter on declared indexes. Filters are called what the official clients call them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
 from authmw.errors import Refused
+from authmw.identifiers import is_own_id
+from authmw.oauth_providers import PROVIDERS, OAuthProvider
+from authmw.people.records import ABSENT
 from authmw.storage import And, Between, Equals, Filter, OneOf, Or, StartsWith, moment
 
 MAXIMUM_VALUES = 100
 FUZZY = 3
+_LAST = "\U0010ffff"
+"""Sorts behind everything that the subject of a provider begins with."""
 
 
-def filter_of(operator: str, operands: list[dict[str, Any]]) -> Filter:
-    """The filter that a query stands for. Refused for a name that is not known or a value of another kind."""
-    parts = [_operand(operand) for operand in operands]
+def filter_of(operator: str, operands: list[dict[str, Any]], providers: Collection[OAuthProvider] = ()) -> Filter:
+    """The filter that a query stands for; `providers` are those of the project. Refused for a name that is not known or a value of another kind."""
+    parts = [_operand(operand, providers) for operand in operands]
     if not parts:
         return And()
     return And(*parts) if operator == "AND" else Or(*parts)
 
 
-def _operand(operand: dict[str, Any]) -> Filter:
+def _operand(operand: dict[str, Any], providers: Collection[OAuthProvider]) -> Filter:
     name, value = operand.get("filter_name"), operand.get("filter_value")
     if not isinstance(name, str):
         raise Refused("user_search_missing_filter_name")
-    if name not in _FILTERS:
+    if name not in FILTERS:
         raise Refused("user_search_filter_name_not_recognized")
     if value is None:
         raise Refused("user_search_missing_filter_value")
-    return _FILTERS[name](value)
+    return _signed_up_by(value, providers) if name == "oauth_provider" else _FILTERS[name](value)
 
 
 def _strings(value: Any) -> list[str]:
@@ -45,6 +50,35 @@ def _one_of(index: str, *, fold: bool = False) -> Callable[[Any], Filter]:
         return OneOf(index, tuple((text.lower() if fold else text,) for text in _strings(value)))
 
     return build
+
+
+def _users(value: Any) -> Filter:
+    """Users by our ids, or by the host's own."""
+    wanted = _strings(value)
+    ours = {is_own_id(text) for text in wanted}
+    if len(ours) > 1:
+        raise Refused("user_search_cannot_mix_internal_and_external_user_ids")
+    return OneOf("external_id" if ours == {False} else "key", tuple((text,) for text in wanted))
+
+
+def _wallets(value: Any) -> Filter:
+    """Owners of wallets of either type; letters of an Ethereum address carry a checksum only."""
+    wanted = _strings(value)
+    ethereum = (("crypto_wallet", "ethereum", text.lower()) for text in wanted)
+    solana = (("crypto_wallet", "solana", text) for text in wanted)
+    return OneOf("identity", (*ethereum, *solana))
+
+
+def _signed_up_by(value: Any, providers: Collection[OAuthProvider]) -> Filter:
+    """Users who have an identity at one of these providers, named as `provider_type` spells them, in any case of letters."""
+    known = {name: {name} for name in PROVIDERS}
+    for provider in providers:
+        known.setdefault(provider.name.lower(), set()).add(provider.issuer or provider.name)
+    wanted = {text.lower() for text in _strings(value)}
+    if not wanted <= known.keys():
+        raise Refused("user_search_invalid_oauth_provider_filter")
+    found = sorted(identity for name in wanted for identity in known[name])
+    return Or(*(Between("identity", ("oauth", one), ("oauth", one, _LAST)) for one in found))
 
 
 def _status(value: Any) -> Filter:
@@ -88,9 +122,9 @@ def _verified(kind: str) -> Callable[[Any], Filter]:
 
 def _exists(kind: str) -> Callable[[Any], Filter]:
     def build(value: Any) -> Filter:
-        if value is not True:
-            raise Refused("user_search_expected_bool", "This filter takes true.")
-        return OneOf("factor", ((kind, "true"), (kind, "false")))
+        if not isinstance(value, bool):
+            raise Refused("user_search_expected_bool")
+        return OneOf("factor", ((kind, "true"), (kind, "false"))) if value else Equals("factor", (kind, ABSENT))
 
     return build
 
@@ -120,29 +154,31 @@ def _between(value: Any) -> Filter:
 
 
 _FILTERS: dict[str, Callable[[Any], Filter]] = {
-    "user_ids": _one_of("key"),
-    "external_ids": _one_of("external_id"),
+    "user_id": _users,
     "created_at_greater_than": _after,
     "created_at_less_than": _before,
     "created_at_between": _between,
     "status": _status,
-    "email_ids": _one_of("part"),
-    "email_addresses": _one_of("email", fold=True),
+    "full_name_fuzzy": _fuzzy("name", "user_search_full_name_fuzzy_too_short"),
+    "email_id": _one_of("part"),
+    "email_address": _one_of("email", fold=True),
     "email_address_fuzzy": _fuzzy("email", "user_search_email_address_fuzzy_too_short"),
-    "email_domains": _one_of("domain", fold=True),
+    "email_domain": _one_of("domain", fold=True),
     "email_verified": _verified("email"),
-    "phone_ids": _one_of("part"),
-    "phone_numbers": _one_of("phone"),
+    "phone_id": _one_of("part"),
+    "phone_number": _one_of("phone"),
     "phone_number_fuzzy": _fuzzy("phone", "user_search_phone_number_fuzzy_too_short"),
     "phone_verified": _verified("phone"),
-    "full_name_fuzzy": _fuzzy("name", "user_search_full_name_fuzzy_too_short"),
-    "webauthn_registration_ids": _one_of("part"),
+    "webauthn_registration_id": _one_of("part"),
     "webauthn_registration_verified": _verified("webauthn"),
-    "biometric_registration_ids": _one_of("part"),
+    "biometric_registration_id": _one_of("part"),
     "biometric_registration_verified": _verified("biometric"),
-    "totp_ids": _one_of("part"),
+    "totp_id": _one_of("part"),
     "totp_verified": _verified("totp"),
-    "crypto_wallet_ids": _one_of("part"),
+    "crypto_wallet_id": _one_of("part"),
+    "crypto_wallet_address": _wallets,
     "crypto_wallet_verified": _verified("crypto_wallet"),
     "password_exists": _exists("password"),
 }
+FILTERS = frozenset({*_FILTERS, "oauth_provider"})
+"""What `filter_name` may be."""
