@@ -6,7 +6,6 @@ answer says by what it is remembered. Every failure is `InvalidToken`.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Collection
@@ -14,10 +13,10 @@ from datetime import datetime
 from typing import Any, cast
 
 import attrs
-import msgspec
 
 from authmw.crypto import tokens
 from authmw.crypto.jwts import InvalidToken
+from authmw.crypto.strict_json import strict_object
 
 ALGORITHMS = ("ES256", "EdDSA", "RS256")
 WINDOW = 300
@@ -50,8 +49,8 @@ def check_proof(
         key = PyJWK(header["jwk"], algorithm=algorithm)
         reader = PyJWS(algorithms=[algorithm], options={"enforce_minimum_key_length": True})
         payload: bytes = reader.decode(proof, key.key, algorithms=[algorithm])
-        said = msgspec.json.decode(payload, type=dict[str, Any])
-    except (PyJWTError, msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+        said = strict_object(payload)
+    except (PyJWTError, ValueError, TypeError, RecursionError):
         raise InvalidToken("signature") from None
     _check_claims(said, method, urls, now, access_token)
     return Proof(thumbprint(header["jwk"]), str(said["jti"]))
@@ -63,8 +62,8 @@ def _header(proof: str) -> tuple[dict[str, Any], str]:
     if len(proof) > MAXIMUM_LENGTH:
         raise InvalidToken("shape")
     try:
-        header = msgspec.json.decode(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), type=dict[str, Any])
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+        header = strict_object(tokens.from_base64url(part))
+    except (ValueError, RecursionError):
         raise InvalidToken("header") from None
     algorithm, jwk = header.get("alg"), header.get("jwk")
     if header.get("typ") != "dpop+jwt" or algorithm not in ALGORITHMS or not isinstance(jwk, dict):

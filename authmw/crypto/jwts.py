@@ -9,10 +9,7 @@ One signed content has many spellings (JSON, base64), so the text of a token may
 
 from __future__ import annotations
 
-import base64
 import functools
-import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,6 +19,8 @@ import attrs
 import msgspec
 
 from authmw.crypto.signing import KID, PublicKey, Purpose, SigningKey
+from authmw.crypto.strict_json import strict_object
+from authmw.crypto.tokens import from_base64url
 from authmw.errors import AuthError
 
 if TYPE_CHECKING:
@@ -324,7 +323,7 @@ def _signed_members(
     ):
         raise InvalidToken("signature")
     try:
-        return header.kid, _strict_object(_decoded(signed.partition(".")[2]))
+        return header.kid, strict_object(_decoded(signed.partition(".")[2]))
     except (ValueError, RecursionError):
         raise InvalidToken("claims") from None
 
@@ -332,7 +331,7 @@ def _signed_members(
 def _decoded(part: str) -> bytes:
     """What a part of a token stands for (RFC 7515 appendix C). Raises InvalidToken."""
     try:
-        return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+        return from_base64url(part)
     except ValueError:
         raise InvalidToken("signature") from None
 
@@ -352,49 +351,19 @@ class _Ending(msgspec.Struct, frozen=True):
 def says_it_is_over(token: str, now: datetime) -> bool:
     """Whether a token itself says that its time is over, so that its signature need not be looked at to refuse it. Never a reason to accept one."""
     try:
-        part = token.split(".", 2)[1]
-        return (
-            msgspec.json.decode(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), type=_Ending).exp
-            <= now.timestamp()
-        )
+        said = msgspec.json.decode(from_base64url(token.split(".", 2)[1]), type=_Ending)
     except (ValueError, IndexError, RecursionError):
         return False
+    return said.exp <= now.timestamp()
 
 
 @functools.lru_cache(maxsize=64)
 def _header(part: str) -> _Header:
     """The header that a token begins with; read once for all tokens of a key, since they all begin alike."""
     try:
-        text = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-        return msgspec.convert(_strict_object(text), _Header)
+        return msgspec.convert(strict_object(from_base64url(part)), _Header)
     except (ValueError, RecursionError):  # bad base64, UTF-8, JSON and msgspec's ValidationError are all ValueErrors
         raise InvalidToken("header") from None
-
-
-def _strict_object(data: bytes) -> dict[str, Any]:
-    """One JSON object in UTF-8 without duplicate members at any depth, NaN or infinite numbers. Raises ValueError or RecursionError."""
-    return msgspec.convert(_JSON.decode(data.decode("utf-8")), dict[str, Any])
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        message = "A member is given twice."
-        raise ValueError(message)
-    return members
-
-
-def _no_constant(_name: str) -> float:
-    message = "A number is not finite."
-    raise ValueError(message)
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _no_constant(text)
-
-
-_JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +21,10 @@ _JITTER_STEPS = 2**53
 _FREE = 2**128 - 1 ^ 0xF << 76 ^ 0b11 << 62
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _CONSONANTS = "BCDFGHJKLMNPQRSTVWXZ"
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+# What the last character can be: of a text of 4n, 4n+2 and 4n+3 characters it has six, two or four bits that count; the others are zero. None has 4n+1.
+_LAST = (frozenset({"", *_ALPHABET}), frozenset[str](), frozenset(_ALPHABET[::16]), frozenset(_ALPHABET[::4]))
 
 
 def random_bytes(count: int) -> bytes:
@@ -36,6 +41,14 @@ def token() -> str:
 def base64url(data: bytes) -> str:
     """Bytes as unpadded base64url (RFC 4648 section 5)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def from_base64url(text: str) -> bytes:
+    """The bytes that unpadded base64url stands for. Raises ValueError for anything else, a second spelling of the same bytes included (RFC 4648 section 3.5)."""
+    if not _BASE64URL.fullmatch(text) or text[-1:] not in _LAST[len(text) % 4]:
+        message = "This is not unpadded base64url."
+        raise ValueError(message)
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def digits(count: int) -> str:

@@ -304,8 +304,7 @@ def _sign(key: PrivateKey, message: bytes) -> bytes:
 
 def _bytes(text: str) -> bytes:
     """The bytes of either spelling in which options come: base64, or base64url without padding."""
-    plain = text.rstrip("=").replace("+", "-").replace("/", "_")
-    return base64.urlsafe_b64decode(plain + "=" * (-len(plain) % 4))
+    return tokens.from_base64url(text.rstrip("=").replace("+", "-").replace("/", "_"))
 
 
 def _client_data(ceremony: str, challenge: str, origin: str, edit: Edits) -> bytes:

@@ -5,14 +5,13 @@ Law: a value has one spelling. Base64url without padding, one JSON object withou
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from typing import Any, NoReturn
 
 import attrs
 
-from authmw.crypto.tokens import base64url
+from authmw.crypto.strict_json import strict_object
+from authmw.crypto.tokens import from_base64url
 from authmw.errors import Refused
 
 MAXIMUM_CLIENT_DATA = 8 * 1024
@@ -20,7 +19,6 @@ MAXIMUM_ATTESTATION = 48 * 1024
 MAXIMUM_CREDENTIAL_ID = 1023
 """Bytes of the longest credential id (WebAuthn section 7.1, step 25)."""
 
-_BASE64URL = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _TRANSPORTS = frozenset({"usb", "nfc", "ble", "smart-card", "hybrid", "internal"})
 _ATTACHMENTS = frozenset({"platform", "cross-platform"})
@@ -63,10 +61,10 @@ class Assertion:
 
 def decode(text: object) -> bytes | None:
     """The bytes of unpadded base64url, or None for anything else, a second spelling of the same bytes included."""
-    if not isinstance(text, str) or not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
+    try:
+        return from_base64url(text) if isinstance(text, str) else None
+    except ValueError:
         return None
-    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    return data if base64url(data) == text else None
 
 
 def read_attestation(text: str) -> Attestation:
@@ -155,22 +153,9 @@ def _client_data(response: dict[str, Any]) -> ClientData:
 def _object(text: str) -> dict[str, Any] | None:
     """One JSON object in which no name stands twice, or None."""
     try:
-        value = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
+        return strict_object(text)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType]
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({name for name, _ in pairs}) < len(pairs):
-        message = "A name stands twice."
-        raise ValueError(message)
-    return dict(pairs)
-
-
-def _no_constant(_: str) -> NoReturn:
-    message = "This is no number of JSON."
-    raise ValueError(message)
 
 
 def _refuse(which: str) -> NoReturn:

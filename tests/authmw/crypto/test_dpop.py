@@ -117,6 +117,8 @@ def test_the_thumbprint_of_the_rfcs_own_key() -> None:
         ({"iat": True}, "claims"),
         ({"iat": 1.5}, "claims"),
         ({"iat": "now"}, "claims"),
+        ({"iat": 10**19}, "lifetime"),
+        ({"iat": 10**400}, "signature"),
         ({"ath": None}, "claims"),
         ({"ath": ATH[:-1]}, "claims"),
         ({"ath": _text(hashlib.sha256(b"another").digest())}, "claims"),
@@ -135,6 +137,14 @@ def test_a_key_signs_for_itself_only() -> None:
     other = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key(), as_dict=True)
     assert reason(made("ES256", jwk={name: other[name] for name in ("kty", "crv", "x", "y")})) == "signature"
     assert reason(jwt.encode({}, "secret-of-thirty-two-bytes-or-more", "HS256", {"typ": "dpop+jwt"})) == "header"
+
+
+def test_a_proof_in_which_a_name_stands_twice_is_none() -> None:
+    said = (
+        f'{{"htm": "POST", "htm": "GET", "htu": "{URL}", "iat": {int(NOW.timestamp())}, "jti": "one", "ath": "{ATH}"}}'
+    )
+    header = {"typ": "dpop+jwt", "jwk": public("ES256")}
+    assert reason(jwt.api_jws.encode(said.encode(), keys("ES256")[0], "ES256", header)) == "signature"
 
 
 @pytest.mark.parametrize("text", ["", ".", "a.b.c", "!!.b.c", _text(b"[]") + ".b.c", _text(b"\xff") + ".b.c"])

@@ -78,6 +78,23 @@ def test_a_token_carries_256_bits() -> None:
     assert len(base64.urlsafe_b64decode(tokens.token() + "=")) == 32
 
 
+@given(st.binary(max_size=80))
+def test_base64url_is_read_as_it_was_written(data: bytes) -> None:
+    assert tokens.from_base64url(tokens.base64url(data)) == data
+
+
+@given(st.text("AQgwEZaz09-_", max_size=9) | st.text("Aa9-_+/= \n\u00e9\u0661", max_size=6) | st.text(max_size=9))
+def test_bytes_have_one_spelling_in_base64url(text: str) -> None:
+    try:
+        data = tokens.from_base64url(text)
+    except ValueError:
+        padded = text + "=" * (-len(text) % 4)
+        plain = re.fullmatch(r"[A-Za-z0-9_-]*", text) and len(text) % 4 != 1
+        assert not plain or tokens.base64url(base64.urlsafe_b64decode(padded)) != text
+    else:
+        assert tokens.base64url(data) == text
+
+
 def test_random_bytes_are_as_many_as_asked() -> None:
     assert [len(tokens.random_bytes(count)) for count in (1, 12, 32)] == [1, 12, 32]
 

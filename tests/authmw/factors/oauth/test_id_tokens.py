@@ -112,6 +112,11 @@ FORGED: dict[str, Callable[[], str]] = {
     "exp as true": lambda: signed(exp=True),
     "exp beyond any calendar": lambda: signed(exp=1e308),
     "exp without end": lambda: signed(exp=float("inf")),
+    "exp that no double holds": lambda: signed(exp=10**400),
+    "exp of 64 bits": lambda: signed(exp=2**64 - 1),
+    "a claim twice": lambda: jwt.api_jws.encode(
+        json.dumps(CLAIMS)[:-1].encode() + b', "sub": "admin"}', signing_key(), "RS256", headers={"kid": "one"}
+    ),
     "nbf in the future": lambda: signed(nbf=SECONDS + 3600),
     "oidcc-client-test-nonce-invalid": lambda: signed(nonce="n-2"),
     "no nonce": lambda: signed(nonce=...),
