@@ -159,6 +159,22 @@ def test_a_message_says_what_the_request_chose_on_a_domain_of_the_project(world:
     assert solana.json["error_type"] == "crypto_wallet_type_incompatible_with_siwe"
 
 
+@pytest.mark.parametrize("chain", ["137", "56"])
+def test_a_wallet_of_any_evm_compatible_chain_signs_in_as_one_of_ethereum(world: World, chain: str) -> None:
+    """CW-03: Polygon and BSC; the address is the same person on every chain."""
+    mainnet = world.backend("POST", AUTHENTICATE, signed(world, WALLETS[0])).json
+    siwe = {"domain": "localhost:8000", "uri": "http://localhost:8000", "chain_id": chain}
+    path = "/sdk/v1/crypto_wallets/authenticate/start/primary"
+    started = world.browser("POST", path, named(WALLETS[0], siwe_params=siwe)).json["data"]
+    assert f"\nChain ID: {chain}\n" in started["challenge"]
+    body = named(WALLETS[0], signature=WALLETS[0].sign(started["challenge"]), session_duration_minutes=60)
+    elsewhere = named(WALLETS[0], signature=WALLETS[0].sign(started["challenge"].replace(chain, "1")))
+    assert world.backend("POST", AUTHENTICATE, elsewhere).json["error_type"] == "unable_to_authenticate_crypto_wallet"
+    answer = world.browser("POST", "/sdk/v1/crypto_wallets/authenticate", body).json["data"]
+    assert answer["user_id"] == mainnet["user_id"]
+    assert answer["user"]["crypto_wallets"][0]["crypto_wallet_type"] == "ethereum"
+
+
 @pytest.mark.parametrize("wallet_type", ["bitcoin", "", None, 1])
 def test_another_kind_of_wallet_is_refused(world: World, wallet_type: Any) -> None:
     """CW-02."""

@@ -28,10 +28,10 @@ def both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[World
         yield world_and_provider
 
 
-def by_text(world: World, token: str, number: str = PHONE) -> Any:
+def by_text(world: World, token: str, number: str = PHONE, channel: str = "sms") -> Any:
     """Add a number to the session's user, or prove it again, by a code; the answer's body."""
     world.clock.advance(seconds=2)
-    sent = world.backend("POST", "/v1/otps/sms/send", {"phone_number": number, "session_token": token})
+    sent = world.backend("POST", f"/v1/otps/{channel}/send", {"phone_number": number, "session_token": token})
     assert sent.status == 200, sent.json
     body = {"method_id": sent.json["phone_id"], "code": world.code(), "session_token": token}
     answer = world.backend("POST", "/v1/otps/authenticate", body)
@@ -58,7 +58,7 @@ def renamed(world: World, session: Any) -> Answer:
 
 
 def test_a_link_and_a_provider_are_one_category_and_a_text_is_another(both: tuple[World, Provider]) -> None:
-    """A219, ACC-01."""
+    """A219, ACC-01, MFA-01, MFA-05, MFA-06."""
     world, provider = both
     session = world.sign_in(ADA)
     assert mfa(world, session).json["error_type"] == "insufficient_factors"
@@ -67,6 +67,58 @@ def test_a_link_and_a_provider_are_one_category_and_a_text_is_another(both: tupl
     assert mfa(world, session).json["error_type"] == "insufficient_factors"
     session = by_text(world, session["session_token"])
     assert mfa(world, session).status == 200
+
+
+def by_text_alone(world: World, channel: str, **more: Any) -> Any:
+    """Sign in by a code to the number; the answer's body."""
+    world.clock.advance(seconds=2)
+    sent = world.backend("POST", f"/v1/otps/{channel}/login_or_create", {"phone_number": PHONE}).json
+    body = {"method_id": sent["phone_id"], "code": world.code(), "session_duration_minutes": 120, **more}
+    answer = world.backend("POST", "/v1/otps/authenticate", body)
+    assert answer.status == 200, answer.json
+    return answer.json
+
+
+def test_sms_and_whatsapp_are_one_category_together(world: World) -> None:
+    """MFA-02, MFA-04, MFA-05: both prove the number; the link beside one of them is the second category."""
+    by_text(world, world.sign_in(ADA)["session_token"])
+    session = by_text_alone(world, "sms")
+    session = by_text_alone(world, "whatsapp", session_token=session["session_token"])
+    methods = [one["delivery_method"] for one in session["session"]["authentication_factors"]]
+    assert methods == ["sms", "whatsapp"]
+    assert mfa(world, session).json["error_type"] == "insufficient_factors"
+    assert renamed(world, session).json["error_type"] == "insufficient_factors"
+    session = world.sign_in(ADA, session_token=session["session_token"])
+    assert mfa(world, session).status == 200
+    assert renamed(world, session).status == 200
+
+
+def test_one_factor_must_be_less_than_an_hour_old_for_what_changes_the_account(world: World) -> None:
+    """MFA-07, ACC-02: at 3,599 seconds it passes and at 3,600 it does not, until any of them is proved again."""
+    session = by_text(world, world.sign_in(ADA, minutes=600)["session_token"])
+    world.clock.advance(seconds=3599)
+    assert renamed(world, session).status == 200
+    world.clock.advance(seconds=1)
+    assert renamed(world, session).json["error_type"] == "stale_factors"
+    again = by_text_alone(world, "sms", session_token=session["session_token"])
+    assert renamed(world, again).status == 200
+
+
+@pytest.mark.parametrize("product", ["magic_links/email", "otps/email", "otps/sms", "otps/whatsapp"])
+def test_an_address_or_number_is_added_from_a_browser_under_the_rule_only(world: World, product: str) -> None:
+    """MFA-09: with a second category enrolled, one of them adds nothing, and both do."""
+    both_proved = by_text(world, world.sign_in(ADA)["session_token"])
+    one_category = world.sign_in(ADA)
+    world.clock.advance(seconds=2)
+    before = len(world.inbox.entries())
+    path = f"/sdk/v1/{product}/send/secondary"
+    body = {"email": "second@example.org"} if "email" in product else {"phone_number": "+12025550143"}
+    answer = world.browser("POST", path, body, token=one_category["session_token"])
+    assert answer.json["error_type"] == "insufficient_factors"
+    assert len(world.inbox.entries()) == before
+    world.clock.advance(seconds=2)
+    assert world.browser("POST", path, body, token=both_proved["session_token"]).status == 200
+    assert world.inbox.arrived(before + 1).to == next(iter(body.values()))
 
 
 def test_the_first_addition_needs_a_verified_address_and_the_second_needs_both_categories(world: World) -> None:
@@ -129,7 +181,7 @@ def test_of_two_last_ways_that_are_removed_at_once_one_stays() -> None:
 
 
 def test_a_name_is_changed_by_two_categories_once_two_are_enrolled(world: World) -> None:
-    """A227, ACC-02, USR-10."""
+    """A227, ACC-02, USR-07, USR-10."""
     session = world.sign_in(ADA)
     assert renamed(world, session).status == 200
     enrolled(world, session["session_token"], session["user_id"])

@@ -379,10 +379,13 @@ def test_a_token_signs_in_once_and_within_five_minutes(google: tuple[World, Prov
 
 
 def test_both_sides_must_have_proved_an_address_before_it_links(google: tuple[World, Provider]) -> None:
-    """ACC-05, X-16: a verified address and a proof of it are one person."""
+    """USR-12, ACC-05, X-16: a verified address and a proof of it are one person, who keeps their id."""
     world, provider = google
     ada = world.sign_in(ADA)
-    assert signed_in(world, came_back(world, provider)).json["user_id"] == ada["user_id"]
+    linked = signed_in(world, came_back(world, provider)).json
+    assert linked["user_id"] == ada["user_id"]
+    assert [one["email"] for one in linked["user"]["emails"]] == [ADA]
+    assert world.sign_in(ADA)["user_id"] == ada["user_id"]
 
 
 @pytest.mark.parametrize("flag", [None, False, "false", "true", 0, 1, "true "])
@@ -515,6 +518,23 @@ def test_one_tap_signs_in_by_a_token_for_us_with_our_nonce_once(google: tuple[Wo
     token = parse_qs(urlsplit(done.json["redirect_url"]).query)["token"][0]
     assert signed_in(world, token).json["user"]["emails"][0]["email"] == ADA
     assert submit(csrf, credential, cookie).json["error_type"] == "oauth_state_used"
+
+
+def test_one_tap_asks_for_no_scopes(google: tuple[World, Provider]) -> None:
+    """OA-06: what a page adds is asked of nobody, and the sign-in grants none."""
+    world, provider = google
+    plain, _ = one_tap(world)
+    query = urlencode({"public_token": PUBLIC_TOKEN, "custom_scopes": "https://www.googleapis.com/auth/drive"})
+    start = world.visit(f"/v1/public/oauth/google/onetap/start?{query}")
+    assert (start.status, set(start.json)) == (200, set(plain))
+    assert "drive" not in str(start.json)
+    cookie = start.header("set-cookie")[0].partition(";")[0]
+    body = {"id_token": provider.id_token(start.json["nonce"]), "stytch_csrf_token": start.json["stytch_csrf_token"]}
+    named = {"origin": "http://localhost:8000", "x-stytch-oauth-type": "google-one-tap", "cookie": cookie}
+    done = world.send("POST", f"/v1/oauth/callback/{start.json['oauth_callback_id']}", body, **named)
+    token = parse_qs(urlsplit(done.json["redirect_url"]).query)["token"][0]
+    values = signed_in(world, token).json["provider_values"]
+    assert (values["scopes"], values["access_token"]) == ([], "")
 
 
 def test_one_tap_posted_by_google_is_parked_and_compared_with_both_cookies(google: tuple[World, Provider]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import threading
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,20 @@ def test_a_code_is_accepted_once_also_in_a_race(world: World) -> None:
     assert set(results) <= {200, 400, 401, 429}
 
 
+@pytest.mark.parametrize("within", [0, 29])
+def test_codes_are_six_digits_made_of_the_secret_and_of_steps_of_30_seconds(world: World, within: int) -> None:
+    """TOTP-02: as RFC 6238 section 4 computes them from the secret in the answer, at the first and the last second of a step."""
+    signed_in, made = enrolled(world)
+    now = int(world.clock.now().timestamp())
+    world.clock.advance(seconds=30 - now % 30 + within)
+    step = int(world.clock.now().timestamp()) // 30
+    digest = hmac.digest(base64.b32decode(made["secret"]), step.to_bytes(8, "big"), "sha1")
+    place = digest[-1] & 15
+    number = int.from_bytes(digest[place : place + 4], "big") & 0x7FFFFFFF
+    body = {"user_id": signed_in["user_id"], "totp_code": f"{number % 10**6:06}"}
+    assert world.backend("POST", AUTHENTICATE, body).status == 200
+
+
 def test_a_replayed_and_an_older_code_are_refused(world: World) -> None:
     signed_in, made = enrolled(world)
     body = {"user_id": signed_in["user_id"], "totp_code": code(world, made["secret"])}
@@ -139,7 +154,7 @@ def test_an_instance_that_is_not_confirmed_in_time_is_dead_and_can_be_made_anew(
 
 
 def test_a_recovery_code_signs_in_once_ends_other_sessions_and_tells_the_user(world: World) -> None:
-    """TOTP-10, OTP-07, SES-07."""
+    """TOTP-08, TOTP-10, OTP-07, SES-07."""
     signed_in, made = enrolled(world)
     user_id = signed_in["user_id"]
     listed = world.backend("POST", CODES, {"user_id": user_id}).json["totps"]
