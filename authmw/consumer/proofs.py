@@ -15,7 +15,7 @@ from authmw.people.records import Email, Phone, Proved, Session, Subject, User
 from authmw.people.rules import Owned, is_theirs, prove_email, prove_phone
 from authmw.signin.complete import Asked, Proof
 from authmw.signin.keys import KeyRing
-from authmw.signin.rules import check_may_add, check_sensitive, is_impersonated
+from authmw.signin.rules import check_is_oneself, check_may_add, check_sensitive, is_impersonated
 from authmw.signin.sessions import Live, live_session
 from authmw.storage import Delete, Update, Write
 
@@ -190,7 +190,8 @@ async def signed_in_caller(call: Call, keys: KeyRing, token: str | None, jwt: st
 
 
 def check_may_add_factor(call: Call, live: Live) -> None:
-    """The rule before a factor is added to whom a session belongs: an owner, and from a browser the MFA rule where it applies (ACC-02, ACC-03)."""
+    """The rule before a factor is added to whom a session belongs: themselves, an owner, and from a browser the MFA rule where it applies (ACC-02, ACC-03)."""
+    check_is_oneself(live.session.factors)
     check_may_add(live.subject)
     if call.caller.audience == "browser":
         check_sensitive(live.subject, live.session.factors, call.now)

@@ -94,14 +94,19 @@ def satisfies_mfa(
 
 def check_sensitive(subject: Subject, factors: Collection[Proved], now: datetime) -> None:
     """The rule of sensitive self-service calls (ACC-02): with two categories enrolled, two must be proved and one factor be fresh."""
-    if is_impersonated(factors):
-        raise Refused("session_not_mutable", "Whoever is signed in as somebody else cannot change how they sign in.")
+    check_is_oneself(factors)
     if len(enrolled_categories(subject)) < 2:
         return
     if len(categories_of(factors)) < 2:
         raise Refused("insufficient_factors")
     if not any(is_fresh(factor, now, FRESH) for factor in factors):
         raise Refused("stale_factors")
+
+
+def check_is_oneself(factors: Iterable[Proved]) -> None:
+    """Refused: `session_not_mutable` in a session that somebody else is behind, whoever shows it."""
+    if is_impersonated(factors):
+        raise Refused("session_not_mutable", "Whoever is signed in as somebody else cannot change how they sign in.")
 
 
 def is_impersonated(factors: Iterable[Proved]) -> bool:

@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from authmw import OAuthProvider
+from authmw_adapters.fetcher import GuardedFetcher
+from tests.stories.test_crypto_wallets import named
+from tests.wallets import EthereumWallet
 from tests.world import World, make_world
 
 START, AUTHENTICATE = "/v1/impersonation/start", "/v1/impersonation/authenticate"
@@ -86,6 +90,31 @@ def test_whoever_impersonates_changes_nothing_of_the_user(support: World) -> Non
         answer = support.browser(method, path, body, token=token)
         assert (answer.status, answer.json["error_type"]) == (400, "session_not_mutable")
     assert support.browser("GET", "/sdk/v1/users/me", token=token).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/magic_links/email/send", {"email": "staff@example.org"}),
+        ("/v1/otps/email/send", {"email": "staff@example.org"}),
+        ("/v1/otps/sms/send", {"phone_number": "+12025550142"}),
+        ("/v1/otps/whatsapp/send", {"phone_number": "+12025550142"}),
+        ("/v1/oauth/attach", {"provider": "google"}),
+        ("/v1/crypto_wallets/authenticate/start", named(EthereumWallet(78))),
+    ],
+)
+def test_whoever_impersonates_adds_no_way_in_through_a_backend_either(
+    tmp_path: Path, path: str, body: dict[str, str]
+) -> None:
+    """ACC-02: a host's backend that passes the session on that it was shown is refused as a browser is."""
+    google = OAuthProvider(name="google", client_id="ours", client_secret="a secret of ours")
+    support = make_world(tmp_path, "asgi", impersonation=True, oauth=(google,), fetcher=GuardedFetcher())
+    signed_in = impersonate(support, support.sign_in()["user_id"])
+    support.clock.advance(seconds=2)
+    before = len(support.inbox.entries())
+    answer = support.backend("POST", path, {**body, "session_token": signed_in["session_token"]})
+    assert (answer.status, answer.json["error_type"]) == (400, "session_not_mutable")
+    assert len(support.inbox.entries()) == before
 
 
 def test_a_project_that_does_not_allow_it_mints_nothing(world: World) -> None:
