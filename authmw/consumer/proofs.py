@@ -23,6 +23,8 @@ EPOCH = "session_epoch"
 """The detail that binds a challenge to the sessions of the person it is for: once those were ended it proves nothing."""
 _CLAIMED = "claimed"
 """The detail of a challenge that the person's own session, or the host in their name, asked for."""
+_BROWSER = "browser"
+"""The detail of a challenge that a browser's session asked for, and no host: what is mailed then is good in that session only."""
 
 
 @attrs.frozen
@@ -34,14 +36,22 @@ class Presented:
 
     async def is_of(self, call: Call, user: User) -> bool:
         """Whether it is a living session of this user, and nobody else is behind it."""
+        live = await self._live(call)
+        return live is not None and live.subject.id == user.id and not is_impersonated(live.session.factors)
+
+    async def is_session(self, call: Call, session_id: str) -> bool:
+        """Whether it is this session, and lives."""
+        live = await self._live(call)
+        return live is not None and live.session.session_id == session_id
+
+    async def _live(self, call: Call) -> Live | None:
         asked = self.asked
         try:
-            live = await live_session(
+            return await live_session(
                 call.storage, self.keys, call.settings, call.now, token=asked.session_token, jwt=asked.session_jwt
             )
         except Refused:
-            return False
-        return live is not None and live.subject.id == user.id and not is_impersonated(live.session.factors)
+            return None
 
 
 async def mailbox_proof(
@@ -51,7 +61,7 @@ async def mailbox_proof(
 
     `presented` is the session that the proof comes with.
     """
-    user = await _asking(call, challenge, refusal)
+    user = await _asking(call, challenge, refusal, presented)
     standing = user.email(challenge.method_id)
     _check_standing(challenge, standing, refusal)
     # It may have entered by another message since this one was asked for.
@@ -71,7 +81,7 @@ async def phone_proof(
     call: Call, challenge: Challenge, factor: Proved, spent: Write, refusal: str, presented: Presented | None = None
 ) -> Proof:
     """What it means that somebody holds what was sent to a phone; as `mailbox_proof`."""
-    user = await _asking(call, challenge, refusal)
+    user = await _asking(call, challenge, refusal, presented)
     standing = user.phone(challenge.method_id)
     _check_standing(challenge, standing, refusal)
     phone = (
@@ -108,13 +118,21 @@ async def _prover(
     return new_user(call)
 
 
-async def _asking(call: Call, challenge: Challenge, refusal: str) -> User:
+async def _asking(call: Call, challenge: Challenge, refusal: str, presented: Presented | None) -> User:
+    """The user whom a challenge is for, once all that it is bound to holds.
+
+    What a browser's session asked to be added comes back to that session only (ACC-06): whoever opens such a mail elsewhere would give their address to its sender's account.
+    """
     user = await call.storage.get(User, challenge.subject_id)
     if user is None:
         raise Refused(refusal)
     if challenge.session_id is not None:
         asking = await call.storage.get(Session, challenge.session_id)
         if asking is None or asking.subject_id != user.id or asking.subject_epoch != user.session_epoch:
+            raise Refused(refusal)
+        if challenge.details.get(_BROWSER) and not (
+            presented and await presented.is_session(call, challenge.session_id)
+        ):
             raise Refused(refusal)
     if challenge.details.get(EPOCH, user.session_epoch) != user.session_epoch:
         raise Refused(refusal)
@@ -160,14 +178,19 @@ def is_claimed(user: Subject, standing: Email | Phone | None) -> bool:
     return standing is None or not is_theirs(user, standing, claimed=False)
 
 
-def claimed_by(challenge: Challenge, user: Subject, live: Live | None) -> Challenge:
+def claimed_by(call: Call, challenge: Challenge, user: Subject, live: Live | None) -> Challenge:
     """The challenge of an address that is claimed: bound to the session that asks, if one does, and dead once the user's sessions were ended, even if that one went on (ACC-06)."""
     stands = user.email(challenge.method_id) is not None or user.phone(challenge.method_id) is not None
     return attrs.evolve(
         challenge,
         adds_address=not stands,
         session_id=live.session.session_id if live else None,
-        details={**challenge.details, EPOCH: user.session_epoch, _CLAIMED: True},
+        details={
+            **challenge.details,
+            EPOCH: user.session_epoch,
+            _CLAIMED: True,
+            _BROWSER: call.caller.audience == "browser",
+        },
     )
 
 

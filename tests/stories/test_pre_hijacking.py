@@ -248,6 +248,46 @@ def test_a_named_address_that_the_own_session_or_the_host_has_mailed_is_the_acco
     assert alive(world, person)
 
 
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("prover", ["link", "code", "sms", "whatsapp"])
+def test_what_a_browsers_session_asked_to_be_added_is_good_in_that_session_only(
+    both: tuple[World, Provider], prover: str, named: bool
+) -> None:
+    """ACC-06, OTP-02: the victim of a mail that they did not ask for opens it, and their address joins no account of its sender's."""
+    world, _ = both
+    sender = named_on_attackers_account(world) if named else world.sign_in("mallory@example.org")
+    other = world.sign_in("mallory@example.org")
+    world.clock.advance(seconds=2)
+    product = {"link": "magic_links/email", "code": "otps/email"}.get(prover, f"otps/{prover}")
+    at = {"email": ADA} if prover in {"link", "code"} else {"phone_number": PHONE}
+    before = len(world.inbox.entries())
+    sent = world.browser("POST", f"/sdk/v1/{product}/send/secondary", at, token=sender["session_token"])
+    assert sent.status == 200, sent.json
+    world.inbox.arrived(before + 1)
+    held = (
+        {"token": world.token()}
+        if prover == "link"
+        else {"token": world.code(), "method_id": sent.json["data"]["method_id"]}
+    )
+    body = {**held, "session_duration_minutes": 60}
+    path = f"/sdk/v1/{'magic_links' if prover == 'link' else 'otps'}/authenticate"
+    backend = held if prover == "link" else {"code": held["token"], "method_id": held["method_id"]}
+    refused = [
+        world.browser("POST", path, body),
+        world.browser("POST", path, body, token=other["session_token"]),
+        presented(world, prover, backend),
+    ]
+    refusal = "unable_to_auth_magic_link" if prover == "link" else "unable_to_auth_otp_code"
+    assert [(one.status, one.json["error_type"]) for one in refused] == [(401, refusal)] * 3
+    user = user_of(world, sender["user_id"])
+    assert [one.verified for one in (*user.emails, *user.phones)] == [True, *([False] * 2 if named else [])]
+    added = world.browser("POST", path, body, token=sender["session_token"])
+    assert added.status == 200, added.json
+    assert added.json["data"]["user_id"] == sender["user_id"]
+    user = user_of(world, sender["user_id"])
+    assert sum(one.verified for one in (*user.emails, *user.phones)) == 2
+
+
 @pytest.mark.parametrize("prover", ["link", "code"])
 def test_what_a_session_asked_for_a_named_address_dies_with_that_session(
     both: tuple[World, Provider], prover: str

@@ -172,7 +172,7 @@ class EmailMagicLinks(Product):
         standing = standing or new_email(call, address)
         challenge, token = new_link(call, user, standing, login, pkce=pkce, attributes=attributes)
         if claimed:
-            challenge = claimed_by(challenge, user, live)
+            challenge = claimed_by(call, challenge, user, live)
         mail_link(call, Letter(address=address, template=template, locale=locale, life=login.life), token)
         await commit(Insert(challenge), subject_id=user.id, factor="magic_link:email")
         return SendResponse(user_id=user.id, email_id=standing.email_id)

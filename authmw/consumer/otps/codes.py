@@ -110,6 +110,6 @@ async def new_code(
         user_agent=given.user_agent,
     )
     if claimed:
-        challenge = claimed_by(challenge, user, live)
+        challenge = claimed_by(call, challenge, user, live)
     standing = await call.storage.get(Challenge, challenge.challenge_id)
     return code, Update(attrs.evolve(challenge, version=standing.version)) if standing else Insert(challenge)
