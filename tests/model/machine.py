@@ -21,101 +21,24 @@ from authmw.drive import step as drive_step
 from authmw.errors import Refused
 from authmw.ledger.records import Event
 from authmw.people.records import Email, User
+from authmw.settings import SessionRules
 from authmw.signin.sessions import live_by_token
 from authmw.storage import Update
+from tests.model.people import (
+    ABSOLUTE,
+    ADDRESSES,
+    FAKED,
+    GROUP,
+    IDLE,
+    MINUTES,
+    PASSWORD,
+    PICK,
+    Address,
+    Held,
+    Person,
+    Sent,
+)
 from tests.model.sides import ALL_KINDS, Side, make_sides
-
-ADDRESSES = ("ada@example.org", "bob@example.org", "eve@example.org")
-IDLE, ABSOLUTE = 600, 2880
-GROUPS = {
-    "account": ("magic_link email", "otp email", "oauth oauth_google", "password knowledge", "crypto crypto_wallet"),
-    "phone": ("otp sms", "otp whatsapp"),
-    "dedicated": (
-        "webauthn webauthn_registration",
-        "totp authenticator_app",
-        "recovery_codes recovery_code",
-        "signature_challenge biometric",
-    ),
-}
-"""The categories, as ACC-01 words them."""
-GROUP = {tuple(method.split()): group for group, methods in GROUPS.items() for method in methods}
-KIND_GROUP = {"totp": "dedicated", "webauthn": "dedicated", "biometric": "dedicated", "password": "account"}
-MINUTES = st.sampled_from([None, 5, 60, 1440])
-PICK = st.integers(0, 50)
-
-
-@attrs.define(eq=False)
-class Address:
-    """An e-mail of a person; another one each time it is added."""
-
-    name: str
-    text: str
-    verified: bool = False
-
-
-@attrs.define(eq=False)
-class Person:
-    name: str
-    addresses: list[Address] = attrs.field(factory=list)
-    parts: set[str] = attrs.field(factory=set)
-    stale_password: bool = False
-    """Whether it was set before the owner of the address came, and signs nobody in (A209)."""
-    pending: set[str] = attrs.field(factory=set)
-    """Parts that are no factor before their first proof."""
-    phone: bool = False
-    """Whether a number of theirs is proved."""
-    epoch: int = 0
-    gone: bool = False
-    failures: int = 0
-    locked_until: float = -1e12
-
-    def at(self, text: str) -> Address | None:
-        return next((one for one in self.addresses if one.text == text), None)
-
-    def owned(self) -> bool:
-        return self.phone or any(one.verified for one in self.addresses)
-
-    def groups(self) -> set[str]:
-        counting = self.parts - self.pending - ({"password"} if self.stale_password else set())
-        by_address = {"account"} if any(one.verified for one in self.addresses) else set()
-        return {KIND_GROUP[kind] for kind in counting} | by_address | ({"phone"} if self.phone else set())
-
-
-@attrs.define(eq=False)
-class Sent:
-    """A link or a code on its way."""
-
-    name: str
-    person: Person
-    address: Address
-    expires: float
-    held: bool
-    adding: Held | None = None
-    epoch: int = 0
-    stood: bool = True
-    """Whether the address stood on the person when it was asked for."""
-    used: bool = False
-    guesses: int = 0
-
-
-@attrs.define(eq=False)
-class Held:
-    """A session, and whether the machine holds its newest token."""
-
-    name: str
-    person: Person
-    epoch: int
-    started: float
-    accessed: float
-    expires: float
-    factors: dict[Any, float] = attrs.field(factory=dict)
-    held: bool = True
-    ended: bool = False
-    old: bool = False
-    old_until: float = 0
-
-    def groups(self) -> set[str]:
-        return {GROUP[key[0]] for key in self.factors}
 
 
 @attrs.frozen
@@ -130,14 +53,19 @@ class SignInMachine(RuleBasedStateMachine):
     """Sign-up to deletion through the public operations."""
 
     sqlite: ClassVar[bool] = True
+    real: ClassVar[frozenset[str]] = frozenset()
+    """The kinds of factors that a product of this machine makes: these are never faked."""
     settings: ClassVar[dict[str, Any]] = {}
 
     def __init__(self) -> None:
         super().__init__()
-        from authmw.settings import SessionRules
-
-        rules = SessionRules(idle_minutes=IDLE, absolute_minutes=ABSOLUTE)
-        self.sides: tuple[Side, Side] = make_sides(sqlite=self.sqlite, sessions=rules, **self.settings)
+        said: dict[str, Any] = {"sessions": SessionRules(idle_minutes=IDLE, absolute_minutes=ABSOLUTE)}
+        real: set[str] = set()
+        for one in reversed(type(self).__mro__):
+            real |= vars(one).get("real", frozenset())
+            said.update(vars(one).get("settings", {}))
+        self.faked = sorted(set(FAKED) - real)
+        self.sides: tuple[Side, Side] = make_sides(sqlite=self.sqlite, **said)
         self.now = 0.0
         self.fault = ""
         self.count = 0
@@ -228,6 +156,7 @@ class SignInMachine(RuleBasedStateMachine):
             self.sessions.append(held)
         else:
             self.replaced(held)
+            self.forget_passwords(held)
             if minutes is not None:
                 held.expires = min(self.now + minutes * 60, held.started + ABSOLUTE * 60)
         held.factors[factor] = self.now
@@ -237,6 +166,21 @@ class SignInMachine(RuleBasedStateMachine):
     def forget_factors(self, held: Held, of: str) -> None:
         """What was proved by something that is gone proves nothing in the session that goes on (SES-07)."""
         held.factors = {key: at for key, at in held.factors.items() if key[1] != of}
+        self.forget_passwords(held)
+
+    def forget_passwords(self, held: Held) -> None:
+        """A password proves nothing for a person who has none."""
+        if "password" not in held.person.parts:
+            held.factors.pop((PASSWORD, ""), None)
+
+    def goes_on(self, held: Held, outcome: Outcome, gone: str = "") -> None:
+        """The browser's own session after a change that ended all others: under the new epoch and another secret, without what was proved by something that is gone."""
+        person = held.person
+        person.epoch += 1
+        self.forget_factors(held, gone or "nothing")
+        self.replaced(held)
+        held.epoch, held.accessed = person.epoch, self.now
+        held.held = self.keep(held.name, outcome, lambda _, answer: answer[1].session_token)
 
     def replaced(self, held: Held) -> None:
         """A session's secret changes: the one before is told from a stranger's for a minute."""
@@ -349,6 +293,8 @@ class SignInMachine(RuleBasedStateMachine):
         if sent.person.gone or (sent.stood and sent.address not in sent.person.addresses):
             return refusal
         adding = sent.adding
+        if sent.bound and sent.epoch != sent.person.epoch:
+            return refusal
         if adding and (adding.ended or adding.epoch != sent.person.epoch or sent.epoch != sent.person.epoch):
             return refusal
         holder = self.person_at(sent.address.text)
@@ -380,12 +326,14 @@ class SignInMachine(RuleBasedStateMachine):
             holder.epoch += 1
             if not holder.addresses:
                 holder.parts.discard("password")
+                holder.pending.discard("password")
             holder.gone = not (holder.addresses or holder.parts or holder.phone)
         standing = person.at(address.text)
         if standing is None:
             standing = address
             person.addresses.append(address)
         standing.verified = True
+        person.pending.discard("password")
         return person, standing.name
 
     def _somebody_new(self, named_by: Person, address: Address) -> Person:
@@ -503,11 +451,15 @@ class SignInMachine(RuleBasedStateMachine):
         if not expected and outcome.stood:
             self.sign_in(person, (method, ""), minutes, joined, outcome)
 
-    @rule(index=PICK, kind=st.sampled_from(sorted(KIND_GROUP)))
-    def enrol_a_factor(self, index: int, kind: str) -> None:
+    @rule(index=PICK, which=PICK)
+    def enrol_a_factor(self, index: int, which: int) -> None:
         person: Person | None = self.pick(self.people, index)
-        if person is None:
-            return
+        kind: str | None = self.pick(self.faked, which)
+        if person is not None and kind is not None:
+            self.enrol(person, kind)
+
+    def enrol(self, person: Person, kind: str) -> None:
+        """Put a factor on somebody that no product of the machine makes."""
         expected = "user_not_found" if person.gone else ""
         outcome = self.step(
             lambda side: side.call(side.factors.enrol(user_id=side.held[person.name], kind=kind)), expected
@@ -527,10 +479,8 @@ class SignInMachine(RuleBasedStateMachine):
         address: Address | None = self.pick(theirs, which)
         if address is None:
             return
-        expected = self.sensitive(held)
-        expected = expected or (
-            "cannot_delete_last_primary_factor" if len(person.addresses) == 1 and not person.phone else ""
-        )
+        expected, other = self.sensitive(held), person.phone or "oauth" in person.parts
+        expected = expected or ("cannot_delete_last_primary_factor" if len(person.addresses) == 1 and not other else "")
         outcome = self.step(
             lambda side: side.call(
                 side.auth.users.delete_email(email_id=side.held[address.name]), side.held[held.name]
@@ -540,11 +490,7 @@ class SignInMachine(RuleBasedStateMachine):
         if expected or not outcome.stood:
             return
         person.addresses.remove(address)
-        person.epoch += 1
-        self.forget_factors(held, address.name)
-        self.replaced(held)
-        held.epoch, held.accessed = person.epoch, self.now
-        held.held = self.keep(held.name, outcome, lambda _, answer: answer[1].session_token)
+        self.goes_on(held, outcome, address.name)
 
     @rule(index=PICK)
     def change_the_own_name(self, index: int) -> None:

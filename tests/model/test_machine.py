@@ -17,7 +17,8 @@ from authmw.consumer.sessions import operations as sessions
 from authmw.people import rules as people
 from authmw.signin import complete, ending, limits, rules
 from authmw.signin import sessions as tokens
-from tests.model.machine import ADDRESSES, SignInMachine
+from tests.model.machine import SignInMachine
+from tests.model.people import ADDRESSES
 
 ADA, BOB, _ = ADDRESSES
 BOUNDED = hypothesis.settings(
@@ -106,7 +107,7 @@ def _script(machine: SignInMachine, plant: str) -> None:
     """The steps to what chance seldom meets: somebody with two categories, who then waits, removes an address, or proves one category twice."""
     machine.begin()
     machine.sign_in_by_a_new_link(text=ADA, minutes=1440)
-    machine.enrol_a_factor(index=0, kind="totp")
+    machine.enrol(machine.people[0], "totp")
     if plant == "whose account names an address gets who proves it":
         machine.an_import_names_an_address(index=0, text=BOB)
         machine.sign_in_by_a_new_link(text=BOB, minutes=60)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import pytest
@@ -12,7 +12,8 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 from authmw.consumer.webauthn import operations
 from authmw.people.records import User
 from authmw.testing import Edits, VirtualAuthenticator
-from tests.model.machine import ADDRESSES, KIND_GROUP, MINUTES, PICK, Held, Person, SignInMachine
+from tests.model.machine import SignInMachine
+from tests.model.people import ADDRESSES, MINUTES, PICK, Held, Person
 from tests.model.sides import Side
 from tests.model.test_machine import BOUNDED
 
@@ -35,6 +36,8 @@ class Passkey:
 class PasskeyMachine(SignInMachine):
     """Links, codes and sessions as before, and passkeys by their own operations."""
 
+    real: ClassVar[frozenset[str]] = frozenset({"webauthn"})
+
     def __init__(self) -> None:
         super().__init__()
         self.passkeys: list[Passkey] = []
@@ -47,10 +50,6 @@ class PasskeyMachine(SignInMachine):
     def _stands(self, passkey: Passkey) -> bool:
         newest = [one for one in self.passkeys if one.person is passkey.person][-1]
         return newest is passkey and "webauthn" in passkey.person.parts and not passkey.person.gone
-
-    @rule(index=PICK, kind=st.sampled_from(sorted(KIND_GROUP.keys() - {"webauthn"})))
-    def enrol_a_factor(self, index: int, kind: str) -> None:
-        super().enrol_a_factor.__wrapped__(self, index, kind)  # type: ignore[attr-defined]
 
     @rule(index=PICK)
     def add_a_passkey(self, index: int) -> None:
@@ -160,11 +159,7 @@ class PasskeyMachine(SignInMachine):
             return
         person = held.person
         person.parts.discard("webauthn")
-        person.epoch += 1
-        self.forget_factors(held, passkey.name)
-        self.replaced(held)
-        held.epoch, held.accessed = person.epoch, self.now
-        held.held = self.keep(held.name, outcome, lambda _, answer: answer[1].session_token)
+        self.goes_on(held, outcome, passkey.name)
 
 
 def test_passkeys_behave_as_the_model_over_memory_and_sqlite() -> None:

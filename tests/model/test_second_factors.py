@@ -18,7 +18,8 @@ from authmw.consumer.totps import operations as totps
 from authmw.factors.totp.rules import code_of, step_of
 from authmw.people.records import User
 from authmw.settings import PhoneRules
-from tests.model.machine import ADDRESSES, KIND_GROUP, MINUTES, PICK, Held, Outcome, Person, SignInMachine
+from tests.model.machine import Outcome, SignInMachine
+from tests.model.people import ADDRESSES, MINUTES, PICK, Held, Person
 from tests.model.sides import Side
 from tests.model.test_machine import BOUNDED
 
@@ -55,6 +56,7 @@ class Texted:
 class SecondFactors(SignInMachine):
     """Everything of the machine, and two categories that are real."""
 
+    real: ClassVar[frozenset[str]] = frozenset({"totp"})
     settings: ClassVar[dict[str, Any]] = {
         "phones": PhoneRules(
             per_number_hour=10**6,
@@ -70,10 +72,6 @@ class SecondFactors(SignInMachine):
         super().__init__()
         self.apps: list[App] = []
         self.texted: dict[str, Texted] = {}
-
-    @rule(index=PICK, kind=st.sampled_from(sorted(KIND_GROUP.keys() - {"totp"})))
-    def enrol_a_factor(self, index: int, kind: str) -> None:
-        super().enrol_a_factor.__wrapped__(self, index, kind)  # type: ignore[attr-defined]
 
     # -- an authenticator app
 
@@ -213,11 +211,7 @@ class SecondFactors(SignInMachine):
             return
         person.parts.discard("totp")
         person.pending.discard("totp")
-        person.epoch += 1
-        self.forget_factors(held, app.name)
-        self.replaced(held)
-        held.epoch, held.accessed = person.epoch, self.now
-        held.held = self.keep(held.name, outcome, lambda _, answer: answer[1].session_token)
+        self.goes_on(held, outcome, app.name)
 
     # -- a number of one's own
 
@@ -289,6 +283,7 @@ class SecondFactors(SignInMachine):
         if expected or not outcome.stood:
             return
         texted.used, person.phone = True, True
+        person.pending.discard("password")
         self.sign_in(person, (TEXT, f"{person.name} number"), minutes, joined, outcome)
 
 

@@ -222,8 +222,9 @@ class SessionResets(Product):
     ) -> SignInResponse:
         """Set the password of the user of a live session, which goes on under a new secret; every other session is over.
 
-        The session must hold the password, an e-mail link or an e-mail code that was proved less than five minutes ago. Refused: `no_session_arguments`,
-        `session_too_old_to_reset_password`, `session_not_mutable` for an impersonated one, `email_verification_required` for a user without an address, `weak_password`.
+        The session must hold the password, an e-mail link or an e-mail code that was proved less than five minutes ago; whoever has a password already needs no proved
+        address to change it (ACC-03 is about what is added). Refused, in this order: `no_session_arguments`, `session_not_mutable` for an impersonated one, from a browser
+        the MFA rule's refusals, `session_too_old_to_reset_password`, `email_verification_required` for a user without an address, `weak_password`.
         """
         call = current_call()
         check_length(password, call.settings.passwords)
