@@ -83,6 +83,12 @@ class World:
     inbox: Mailbox
     clock: FixedClock
     host: str
+    reached_at: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where the host is reached: Live is reached by https only."""
+        return self.reached_at or (self.auth.settings.origin if self.auth.settings.live else URL)
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -91,7 +97,7 @@ class World:
         return self._wsgi(method, path, body, named)
 
     def _asgi(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Answer:
-        client = TestClient(asgi_app(self.auth), base_url=URL, raise_server_exceptions=False)
+        client = TestClient(asgi_app(self.auth), base_url=self.url, raise_server_exceptions=False)
         content = {"content": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
         answer = client.request(method, path, headers=headers, follow_redirects=False, **content)
         return Answer(answer.status_code, _json(answer.content), list(answer.headers.multi_items()))
@@ -101,7 +107,7 @@ class World:
 
         client = Client(wsgi_app(self.auth), use_cookies=False)
         content = {"data": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
-        answer = client.open(path, method=method, headers=headers, base_url=URL, buffered=True, **content)
+        answer = client.open(path, method=method, headers=headers, base_url=self.url, buffered=True, **content)
         return Answer(answer.status_code, _json(answer.data), list(answer.headers.items()))
 
     def backend(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:

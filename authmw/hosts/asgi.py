@@ -112,6 +112,7 @@ class AuthMiddleware:
             headers=_headers(scope),
             body=body,
             peer=_peer(scope),
+            scheme=scope.get("scheme", "http"),
         )
         await self._auth.start()
         answer = await drive.operate(self._io, self._api.answer(request))
@@ -150,6 +151,10 @@ class _Visit(HostVisit):
         """What the guard of access tokens is shown."""
         scope = self.scope
         return self._visitor.presented(scope.get("method", ""), scope["path"], _headers(scope))
+
+    def encrypted(self) -> bool:
+        """Whether the request came by https."""
+        return self._visitor.encrypted(self.scope.get("scheme", "http"), _headers(self.scope))
 
     def answer(self, refused: Refused) -> Response:
         """The answer to a refusal on this request."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from authmw.errors import Refused
 from authmw.guard.bearer import Presented
 from authmw.guard.origins import SAFE_METHODS, from_this_site
 from authmw.guard.sessions import Found
-from authmw.http.addresses import client_ip, prefix
+from authmw.http.addresses import client_ip, is_encrypted, prefix
 from authmw.http.answers import error_answer, redirect_answer
 from authmw.http.cookies import DuplicateCookie, sole
 from authmw.http.sessions import cookie_headers, specs
@@ -79,8 +80,12 @@ class Visitor:
         if not from_this_site(origins, sites, settings.origin, settings.cors_origins):
             raise Refused("cross_site_request")
 
-    def cookies(self, found: Found, visit: Visit) -> list[str]:
-        """The `Set-Cookie` values for the answer: a sign-in the view kept, a renewed JWT, or the removal of a dead session."""
+    def cookies(self, found: Found, visit: HostVisit) -> list[str]:
+        """The `Set-Cookie` values for the answer: a sign-in the view kept, a renewed JWT, or the removal of a dead session. None in Live to who came by plain http (OPS-01)."""
+        if self._auth.settings.live and not visit.encrypted():
+            address = visit.who().ip_address
+            self._auth.incidents.tell("use_https", address, prefix(address))
+            return []
         kept = visit.kept
         if kept is not None and kept.session is not None:
             return cookie_headers(self._auth, kept.session_token, kept.session_jwt, kept.session.expires_at)
@@ -89,6 +94,11 @@ class Visitor:
         if found.fresh_jwt is not None and found.session is not None:
             return cookie_headers(self._auth, None, found.fresh_jwt, found.session.expires_at)
         return []
+
+    def encrypted(self, scheme: str, headers: Mapping[str, Sequence[str]]) -> bool:
+        """Whether a request came by https, as far as it can be told."""
+        said = headers.get("x-forwarded-proto", ())
+        return is_encrypted(scheme, said, self._auth.settings.trusted_proxies)
 
     def caller(self, peer: str | None, headers: Mapping[str, Sequence[str]]) -> Caller:
         """The host's own code, on behalf of this visitor: where its operations come from."""
@@ -115,12 +125,16 @@ class Visitor:
         return error_answer(self._auth.settings, refused)
 
 
-class HostVisit(Visit):
-    """A request to the host's own application."""
+class HostVisit(Visit, ABC):
+    """A request to the host's own application. Each host protocol has a kind of its own."""
 
+    @abstractmethod
     def answer(self, refused: Refused) -> Response:
         """The answer to a refusal on this request."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def encrypted(self) -> bool:
+        """Whether the request came by https."""
 
 
 def answer_to(refused: Refused) -> Response:

@@ -55,6 +55,7 @@ class AuthMiddleware:
             headers=_headers(environ),
             body=_body(environ),
             peer=environ.get("REMOTE_ADDR"),
+            scheme=environ.get("wsgi.url_scheme", "http"),
         )
         answer = drive.run(self._io, self._api.answer(request))
         return _start(answer, environ, start_response)
@@ -110,6 +111,10 @@ class _Visit(HostVisit):
         """What the guard of access tokens is shown."""
         environ = self._environ
         return self._visitor.presented(environ["REQUEST_METHOD"], _path(environ), _headers(environ))
+
+    def encrypted(self) -> bool:
+        """Whether the request came by https."""
+        return self._visitor.encrypted(self._environ.get("wsgi.url_scheme", "http"), _headers(self._environ))
 
     def start(self, status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
         """Begin the application's answer, with fresh cookies in its head; or a refusal in its stead."""

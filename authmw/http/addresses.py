@@ -98,6 +98,17 @@ def _is_port(text: str) -> bool:
     return text.startswith(":") and text[1:].isascii() and text[1:].isdigit() and len(text) <= 6
 
 
+def is_encrypted(scheme: str, forwarded_proto: Sequence[str] = (), trusted_proxies: int = 0) -> bool:
+    """Whether a request came by https all the way that can be told of.
+
+    `scheme` is the server's own (ASGI `scheme`, WSGI `wsgi.url_scheme`), `forwarded_proto` the values of the request's `X-Forwarded-Proto` headers. Behind proxies
+    theirs count, read from the right as far as trusted ones wrote them: each must say https. Where they say nothing, and without proxies, the server's own word holds.
+    """
+    said = [one.strip(" \t").lower() for header in forwarded_proto for one in header.split(",")]
+    trusted = said[-trusted_proxies:] if trusted_proxies > 0 else []
+    return all(one == "https" for one in trusted) if trusted else scheme == "https"
+
+
 def prefix(ip: str) -> str:
     """What limits are counted by: an IPv4 address itself, the /64 network of an IPv6 address (one visitor has all of
     it).

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from authmw.auth import Auth
 from authmw.errors import Refused
-from authmw.http.addresses import client_ip
+from authmw.http.addresses import client_ip, is_encrypted, prefix
 from authmw.http.answers import error_answer
 from authmw.http.backend import backend_routes
 from authmw.http.browser import browser_routes, cors, preflight
@@ -84,6 +84,15 @@ class Api:
         answered = await self._entry(request, match)
         return cors(self.auth, request, answered) if request.path.startswith("/sdk/") else answered
 
+    def _be_encrypted(self, request: Request, caller: Caller) -> None:
+        """Refused: `use_https` for what reaches Live in plain text, whoever it is from (OPS-01): what it carries is known to everybody on the way."""
+        settings = self.auth.settings
+        if not settings.live:
+            return
+        if not is_encrypted(request.scheme, request.headers.get("x-forwarded-proto", ()), settings.trusted_proxies):
+            self.auth.incidents.tell("use_https", caller.ip_address, prefix(caller.ip_address))
+            raise Refused("use_https")
+
     async def _entry(self, request: Request, match: Match[Entry]) -> Response:
         settings = self.auth.settings
         method = "GET" if request.method == "HEAD" and "GET" in match.methods else request.method
@@ -99,6 +108,7 @@ class Api:
         )
         token = visit.set(Visit(caller))
         try:
+            self._be_encrypted(request, caller)
             await self.auth.core.project.now()
             return await entry.answer(request, match.parameters)
         except Refused as refused:

@@ -17,6 +17,8 @@ class Request:
     headers: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]], repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
     peer: str | None = None
+    scheme: str = "http"
+    """What the server says it was asked by: `http` or `https`."""
 
     def header(self, name: str) -> str | None:
         """The value of a header that came once; None if it did not come, or came twice."""

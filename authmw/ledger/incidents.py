@@ -17,12 +17,13 @@ from authmw.ledger.records import Event
 from authmw.settings import Environment
 from authmw.storage import Insert
 
-Incident: TypeAlias = Literal["duplicate_cookie"]
+Incident: TypeAlias = Literal["duplicate_cookie", "use_https"]
+_STATUS: dict[Incident, int] = {"duplicate_cookie": 401, "use_https": 403}
 EVERY = timedelta(minutes=1)
 """The same incident of the same visitor is told once in so long."""
 REMEMBERED = 1000
 """Visitors that are remembered; the oldest makes room."""
-_ACTIONS: dict[Incident, str] = {"duplicate_cookie": "DuplicateCookie"}
+_ACTIONS: dict[Incident, str] = {"duplicate_cookie": "DuplicateCookie", "use_https": "PlainHttp"}
 
 
 class Incidents:
@@ -45,7 +46,7 @@ class Incidents:
             request_id=f"request-id-{self._environment}-{tokens.uuid4()}",
             action=_ACTIONS[incident],
             status="error",
-            http_status=401,
+            http_status=_STATUS[incident],
             error_type=incident,
             audience="browser",
             actor="visitor",

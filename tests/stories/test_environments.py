@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from authmw import Auth, Cookies, Settings
@@ -30,11 +31,11 @@ SANDBOX_EMAIL, SANDBOX_PHONE = "sandbox@stytch.com", "+10000000000"
 class Environments:
     """Three environments behind one host, on one database with a namespace each."""
 
-    def __init__(self, folder: Path, host: str) -> None:
+    def __init__(self, folder: Path, host: str, **more: Any) -> None:
         clock = FixedClock()
-        self.worlds = {project: self._world(folder, host, project, clock) for project in SECRETS}
+        self.worlds = {project: self._world(folder, host, project, clock, **more) for project in SECRETS}
 
-    def _world(self, folder: Path, host: str, project: str, clock: FixedClock) -> World:
+    def _world(self, folder: Path, host: str, project: str, clock: FixedClock, **more: Any) -> World:
         inbox = Mailbox()
         live = project == LIVE
         settings = Settings(
@@ -46,6 +47,7 @@ class Environments:
             redirect_urls=("https://app.example.org/authenticate",) if live else None,
             claim_roots=True,
             cookies=Cookies(secure=live),
+            **more,
         )
         namespace = f"n{project[-12:]}"
         # Memory is what a test of one process may use; Live refuses it, so Live stands on the database in both corners.
@@ -179,6 +181,60 @@ def test_in_live_the_sandboxs_values_are_ordinary_and_unknown(all_of_them: Envir
     assert all_of_them.own(LIVE, "POST", "/v1/magic_links/authenticate", token).status == 401
     refused = all_of_them.own(LIVE, "POST", "/v1/otps/sms/login_or_create", {"phone_number": SANDBOX_PHONE})
     assert (refused.status, refused.json["error_type"]) == (400, "invalid_phone_number")
+
+
+# --- Live is reached by https ---
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/users", "/auth/v1/users", "/sdk/v1/magic_links/email/login_or_create", "/v1/oauth2/token"]
+)
+def test_live_answers_nobody_who_comes_by_plain_http(all_of_them: Environments, path: str) -> None:
+    """OPS-01: refused before anything is read, told of once a minute, and nothing is changed."""
+    live = attrs.evolve(all_of_them.worlds[LIVE], reached_at="http://app.example.org")
+    pair = base64.b64encode(f"{LIVE}:{SECRETS[LIVE]}".encode()).decode()
+    for _ in range(2):
+        refused = live.send("POST", path, {"email": "ada@example.org"}, authorization=f"Basic {pair}")
+        assert (refused.status, refused.json["error_type"]) == (403, "use_https")
+        assert refused.header("set-cookie") == []
+    assert live.inbox.entries() == ()
+    live.auth.notes.flush()
+    told = [event.action for event in step(live.auth.storage.page(Event, And(), limit=10)).records]
+    assert told == ["PlainHttp"]
+    assert all_of_them.own(LIVE, "POST", "/v1/users", {"email": "ada@example.org"}).status == 200
+
+
+def test_a_header_of_a_visitors_own_makes_no_https_of_plain_http(all_of_them: Environments) -> None:
+    """OPS-01, RAT-03: without a trusted proxy the server's own word holds."""
+    live = attrs.evolve(all_of_them.worlds[LIVE], reached_at="http://app.example.org")
+    said = {"x_forwarded_proto": "https", "forwarded": "proto=https", "x_forwarded_ssl": "on"}
+    assert live.send("GET", "/v1/users/x", **said).json["error_type"] == "use_https"
+
+
+@pytest.mark.parametrize(
+    ("said", "passes"), [("https", True), ("http, https", True), ("https, http", False), ("http", False), ("", False)]
+)
+@pytest.mark.parametrize("host", ["asgi", "wsgi"])
+def test_behind_a_proxy_its_word_holds_of_how_a_visitor_came(
+    host: str, said: str, tmp_path: Path, *, passes: bool
+) -> None:
+    live = Environments(tmp_path, host, trusted_proxies=1).worlds[LIVE]
+    live = attrs.evolve(live, reached_at="http://app.example.org")
+    headers = {"x_forwarded_proto": said} if said else {}
+    refused = live.send("GET", "/v1/users/x", **headers)
+    assert refused.json["error_type"] == ("invalid_authorization_header" if passes else "use_https")
+
+
+def test_no_page_of_a_live_host_gives_cookies_over_plain_http(all_of_them: Environments) -> None:
+    """OPS-01: a session that is known goes on there, but nothing that opens it is sent back in plain text."""
+    token = all_of_them.sign_in(LIVE)["session_token"]
+    live = all_of_them.worlds[LIVE]
+    cookie = f"__Host-authmw_session={token}"
+    plain = attrs.evolve(live, reached_at="http://app.example.org").visit("/who", cookie)
+    assert (plain.status, plain.header("set-cookie")) == (200, [])
+    assert [one.partition("=")[0] for one in live.visit("/who", cookie).header("set-cookie")] == [
+        "__Host-authmw_session_jwt"
+    ]
 
 
 # --- The log, and keys that are gone ---

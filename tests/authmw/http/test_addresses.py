@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authmw.http.addresses import UNKNOWN, client_ip, prefix
+from authmw.http.addresses import UNKNOWN, client_ip, is_encrypted, prefix
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("2001:db8:f::/48"))
 
@@ -147,3 +147,31 @@ def test_an_address_with_a_long_zone_is_read_each_time_and_kept_nowhere() -> Non
     before = addresses._met.cache_info().currsize
     assert client_ip("fe80::1%" + "z" * 5000) == "fe80::1"
     assert addresses._met.cache_info().currsize == before
+
+
+@pytest.mark.parametrize(
+    ("scheme", "said", "trusted", "expected"),
+    [
+        ("https", [], 0, True),
+        ("http", [], 0, False),
+        ("", [], 0, False),
+        ("http", ["https"], 0, False),
+        ("https", ["http"], 0, True),
+        ("http", ["https"], 1, True),
+        ("http", ["HTTPS "], 1, True),
+        ("https", ["http"], 1, False),
+        ("http", ["https, http"], 1, False),
+        ("http", ["http, https"], 1, True),
+        ("http", ["http, https"], 2, False),
+        ("http", ["https", "https"], 2, True),
+        ("http", ["https"], 2, True),
+        ("http", [""], 1, False),
+        ("http", [], 1, False),
+        ("https", [], 1, True),
+    ],
+)
+def test_https_is_what_the_server_or_each_trusted_proxy_says(
+    scheme: str, said: list[str], trusted: int, *, expected: bool
+) -> None:
+    """OPS-01."""
+    assert is_encrypted(scheme, said, trusted) is expected
