@@ -25,6 +25,8 @@ from authmw.http.requests import Request
 from authmw.http.table import Match, Table
 from authmw.operations import Audience, Caller, Visit, visit
 
+_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+"""Headers by which a request would be another one than it says."""
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
 _log = logging.getLogger("authmw")
 
@@ -109,6 +111,7 @@ class Api:
         token = visit.set(Visit(caller))
         try:
             self._be_encrypted(request, caller)
+            _be_what_it_says(request, method)
             await self.auth.core.project.now()
             return await entry.answer(request, match.parameters)
         except Refused as refused:
@@ -119,3 +122,11 @@ class Api:
             return error_answer(settings, Refused("internal_server_error"))
         finally:
             visit.reset(token)
+
+
+def _be_what_it_says(request: Request, method: str) -> None:
+    """Refused: `bad_request` for a method that a header overrides, and for a GET with a body, which whoever stands before us may not have read (CSR-02)."""
+    if method == "GET" and request.body:
+        raise Refused("bad_request", "A GET has no body.")
+    if any(name in request.headers for name in _OVERRIDES):
+        raise Refused("bad_request", "A header cannot name another method.")

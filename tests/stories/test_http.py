@@ -86,6 +86,25 @@ def test_head_answers_as_get_without_a_body(world: World) -> None:
     assert head.header("content-length") == get.header("content-length")
 
 
+@pytest.mark.parametrize("header", ["x_http_method_override", "x_http_method", "x_method_override"])
+def test_no_header_makes_another_method_of_a_request(world: World, header: str) -> None:
+    """CSR-02: it is refused, and is neither of the two."""
+    made = world.backend("POST", "/v1/users", {"email": "ada@example.org"}).json
+    refused = world.backend("POST", "/v1/users", {"email": "bob@example.org"}, **{header: "DELETE"})
+    assert (refused.status, refused.json["error_type"]) == (400, "bad_request")
+    assert world.backend("POST", f"/v1/users/{made['user_id']}", {}, **{header: "DELETE"}).status in {400, 405}
+    assert world.backend("POST", "/v1/users/search", {}).json["results_metadata"]["total"] == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_body_that_comes_with_a_get_is_refused(world: World, method: str) -> None:
+    """CSR-02: caches and proxies may read such a request otherwise."""
+    made = world.backend("POST", "/v1/users", {"email": "ada@example.org"}).json
+    path = f"/v1/users/{made['user_id']}"
+    assert world.backend(method, path, {"user_id": "another"}).status == 400
+    assert world.backend(method, path).status == 200
+
+
 def test_no_answer_is_kept_by_a_cache(world: World) -> None:
     """A048, SES-08."""
     signed_in = world.sign_in()
