@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from authmw.auth import Auth
+from authmw.cli.devices import device_of, proofs_of
 from authmw.cli.factors import Factors, ways_of
 from authmw.cli.letting_in import LettingIn
 from authmw.cli.passkeys import Passkeys
@@ -146,7 +147,9 @@ class Demo(Views):
         return page(
             "account.html",
             user=user,
-            sessions=sessions.sessions,
+            sessions=[
+                (one, device_of(one.attributes.get("user_agent", "")), proofs_of(one)) for one in sessions.sessions
+            ],
             current=session.session_id,
             ways=ways_of(user),
             apps=await LettingIn(self.auth).apps(),

@@ -19,7 +19,7 @@ Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
 _CSP = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color:#19303d}}code{{font-size:.9em}}</style>
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color:#19303d}}code{{font-size:.9em;overflow-wrap:anywhere}}</style>
 </head><body><main><h1>{title}</h1>{body}</main></body></html>"""
 
 

@@ -99,6 +99,29 @@ def signed_in(url: str, page: Page, following: str = "/account") -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
+OUTSIDE = """() => [...document.querySelectorAll("main *")].filter((one) => {
+  const box = one.getBoundingClientRect(), card = one.closest(".card");
+  const edge = card ? card.getBoundingClientRect().right : innerWidth;
+  return box.width > 1 && box.right > edge + 1;
+}).map((one) => one.outerHTML.slice(0, 80))"""
+"""What sticks out of its card, or of the window."""
+
+
+def test_on_a_phone_nothing_sticks_out_and_a_session_is_named_in_words(url: str, page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 700})
+    for path in ("/", "/login", "/password", "/auth/errors"):
+        page.goto(url + path)
+        assert page.evaluate(OUTSIDE) == [], path
+    signed_in(url, page)
+    assert page.evaluate(OUTSIDE) == []
+    assert page.get_by_text("Chrome on").is_visible()
+    assert page.get_by_text("by a link").is_visible()
+    page.get_by_role("button", name="Add an app").click()
+    assert page.evaluate(OUTSIDE) == []
+    page.goto(f"{url}/dev/inbox")
+    assert page.evaluate(OUTSIDE) == []
+
+
 def test_an_authenticator_app_is_added_asked_for_and_recovered(
     url: str, page: Page, request: pytest.FixtureRequest
 ) -> None:
