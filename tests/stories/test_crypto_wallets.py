@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.wallets import EthereumWallet, SolanaWallet
-from tests.world import World
+from tests.world import Answer, World
 
 START, AUTHENTICATE = "/v1/crypto_wallets/authenticate/start", "/v1/crypto_wallets/authenticate"
 Wallet = EthereumWallet | SolanaWallet
@@ -61,8 +61,8 @@ def test_a_text_is_used_once_and_only_for_five_minutes(world: World) -> None:
     assert (again.status, again.json["error_type"]) == (401, "unable_to_authenticate_crypto_wallet")
     late = signed(world, wallet)
     world.clock.advance(minutes=5)
-    refused = world.backend("POST", AUTHENTICATE, late)
-    assert (refused.status, refused.json["error_type"]) == (400, "siwe_message_expired")
+    over = world.backend("POST", AUTHENTICATE, late)
+    assert (over.status, over.json["error_type"]) == (400, "siwe_message_expired")
 
 
 def test_a_text_is_spent_by_one_of_32_at_once(world: World) -> None:
@@ -119,11 +119,55 @@ def test_a_session_gets_the_wallet_and_its_factor(world: World) -> None:
     assert (taken.status, taken.json["error_type"]) == (400, "duplicate_wallet_address")
 
 
+def refused(answer: Answer) -> None:
+    assert (answer.status, answer.json["error_type"]) == (401, "unable_to_authenticate_crypto_wallet")
+
+
+def test_a_text_for_somebody_who_was_deleted_since_makes_nobody_under_their_id(world: World) -> None:
+    """USR-17: neither for a user who was named nor for the wallet's own."""
+    ada = world.sign_in()["user_id"]
+    body = signed(world, WALLETS[0], user_id=ada)
+    owner = world.backend("POST", AUTHENTICATE, signed(world, WALLETS[1])).json["user_id"]
+    theirs = signed(world, WALLETS[1])
+    for user in (ada, owner):
+        assert world.backend("DELETE", f"/v1/users/{user}").status == 200
+    for late in (body, theirs):
+        refused(world.backend("POST", AUTHENTICATE, late))
+    for user in (ada, owner):
+        assert world.backend("GET", f"/v1/users/{user}").status == 404
+    assert world.backend("POST", AUTHENTICATE, signed(world, WALLETS[1])).json["user_id"] != owner
+
+
+def test_a_wallet_that_was_removed_does_not_come_back_by_a_text_from_before(world: World) -> None:
+    """A134, ACC-02: whoever has its key keeps a text waiting, and the owner removes the wallet."""
+    token = world.sign_in()["session_token"]
+    body = signed(world, WALLETS[0], session_token=token)
+    owner = world.backend("POST", AUTHENTICATE, {**body, "session_token": token}).json
+    stolen = signed(world, WALLETS[0])
+    wallet = owner["user"]["crypto_wallets"][0]["crypto_wallet_id"]
+    assert world.backend("DELETE", f"/v1/users/crypto_wallets/{wallet}").json["user"]["crypto_wallets"] == []
+    refused(world.backend("POST", AUTHENTICATE, stolen))
+    assert world.backend("GET", f"/v1/users/{owner['user_id']}").json["crypto_wallets"] == []
+    assert world.backend("POST", AUTHENTICATE, signed(world, WALLETS[0])).json["user_id"] != owner["user_id"]
+
+
+def test_a_text_that_adds_a_wallet_dies_with_its_users_sessions(world: World) -> None:
+    """ACC-06: also where a backend named the user."""
+    signed_in = world.sign_in()
+    waits = signed(world, WALLETS[0], user_id=signed_in["user_id"])
+    email_id = signed_in["user"]["emails"][0]["email_id"]
+    phone = {"phone_number": "+12025550142", "session_token": signed_in["session_token"]}
+    sent = world.backend("POST", "/v1/otps/sms/send", phone).json
+    assert world.backend("POST", "/v1/otps/authenticate", {"method_id": sent["phone_id"], "code": world.code()}).json
+    assert world.backend("DELETE", f"/v1/users/emails/{email_id}").status == 200
+    refused(world.backend("POST", AUTHENTICATE, waits))
+
+
 def test_nobody_unproved_gets_a_wallet(world: World) -> None:
     """ACC-03, USR-15."""
     made = world.backend("POST", "/v1/users", {"email": "new@example.org"}).json
-    refused = world.backend("POST", START, named(WALLETS[0], user_id=made["user_id"]))
-    assert (refused.status, refused.json["error_type"]) == (400, "email_verification_required")
+    answer = world.backend("POST", START, named(WALLETS[0], user_id=made["user_id"]))
+    assert (answer.status, answer.json["error_type"]) == (400, "email_verification_required")
 
 
 def test_the_last_wallet_of_someone_without_addresses_stays(world: World) -> None:
@@ -153,8 +197,8 @@ def test_a_message_says_what_the_request_chose_on_a_domain_of_the_project(world:
     assert answer["siwe_params"]["chain_id"] == "137"
     path = "/sdk/v1/crypto_wallets/authenticate/start/primary"
     elsewhere = {"domain": "evil.example", "uri": "https://evil.example/"}
-    refused = world.browser("POST", path, named(WALLETS[0], siwe_params=elsewhere))
-    assert (refused.status, refused.json["error_type"]) == (400, "invalid_siwe_domain")
+    other = world.browser("POST", path, named(WALLETS[0], siwe_params=elsewhere))
+    assert (other.status, other.json["error_type"]) == (400, "invalid_siwe_domain")
     solana = world.backend("POST", START, named(WALLETS[1], siwe_params=siwe))
     assert solana.json["error_type"] == "crypto_wallet_type_incompatible_with_siwe"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import attrs
@@ -70,12 +70,17 @@ class SIWEParams(msgspec.Struct, kw_only=True):
 
 @attrs.frozen(kw_only=True)
 class Waiting:
-    """A text that waits for its signature: for whom, and for which session if one asked. `siwe` if the request chose what it says."""
+    """A text that waits for its signature: for whom, and for which session if one asked. `siwe` if the request chose what it says.
+
+    `signs_in` is for the wallet's owner, `adds` for a user under this epoch who has it not, `makes` for somebody new under this id.
+    """
 
     text: SignInText
     user_id: str
     session_id: str | None = None
     siwe: bool = False
+    means: Literal["signs_in", "adds", "makes"] = "makes"
+    epoch: int = 0
 
 
 class CryptoWallets(Product):
@@ -119,6 +124,8 @@ class CryptoWallets(Product):
             user_id=named.id if named else tokens.new_id("user", call.settings.environment),
             session_id=live.session.session_id if live else None,
             siwe=siwe_params is not None,
+            means="signs_in" if owner else "adds" if named else "makes",
+            epoch=named.session_epoch if named else 0,
         )
         await commit(await _kept(call, identity, waiting), subject_id=waiting.user_id, factor=_FACTOR)
         return AuthenticateStartResponse(user_id=waiting.user_id, challenge=written(text), user_created=named is None)
@@ -168,7 +175,9 @@ class CryptoWallets(Product):
         text = signed.text
         identity = identity_of(text.wallet_type, text.address)
         owner = await user_by_identity(call.storage, KIND, *identity)
-        known = await call.storage.get(User, live.subject.id if live else signed.user_id)
+        asked_for = await call.storage.get(User, signed.user_id)
+        _check_still_meant(signed, owner, asked_for)
+        known = await call.storage.get(User, live.subject.id) if live else asked_for
         _check_free(call, owner, known, live)
         if owner is not None:
             part = next(part for part in owner.parts_of(KIND) if part.identity == identity)
@@ -188,6 +197,16 @@ class CryptoWallets(Product):
             return Proof(before=known, after=after, factor=factor, writes=(spent,))
         made = with_part(attrs.evolve(new_user(call), id=signed.user_id), part)
         return Proof(before=made, after=made, factor=factor, writes=(spent, Insert(made)))
+
+
+def _check_still_meant(signed: Waiting, owner: User | None, asked_for: User | None) -> None:
+    """Refused for a text whose meaning is gone: its owner has the wallet no more, its user or their sessions are over, or its new user was there and is not the owner."""
+    if owner is not None:
+        return
+    adds = signed.means == "adds" and asked_for is not None and asked_for.session_epoch == signed.epoch
+    makes = signed.means == "makes" and asked_for is None
+    if not (adds or makes):
+        raise Refused("unable_to_authenticate_crypto_wallet")
 
 
 def _check_free(call: Call, owner: User | None, named: Subject | None, live: Live | None) -> None:
