@@ -50,7 +50,7 @@ class StoredHash(msgspec.Struct, frozen=True, omit_defaults=True):
     """A password as it rests, sealed, in its credential.
 
     `text` is the hash in the form of its scheme (`$argon2id$...` for every hash of ours). `pepper` is the version of the pepper that went in. `digest` with its two salts says that
-    argon2id was laid over a fast hash that was imported: what is verified is the digest of the password, not the password.
+    argon2id was laid over a fast hash that was imported: what is verified is the digest of the password, not the password. `as_typed` says that another system made the hash, of what was typed.
     """
 
     text: str
@@ -58,6 +58,7 @@ class StoredHash(msgspec.Struct, frozen=True, omit_defaults=True):
     digest: Digest = ""
     before: str = ""
     after: str = ""
+    as_typed: bool = False
 
     def __repr__(self) -> str:
         return "StoredHash(***)"
@@ -119,7 +120,7 @@ def matches(stored: StoredHash, password: str, peppers: RootKeys | None = None) 
         typed = hashlib.new(stored.digest, usedforsecurity=False)
         typed.update(tokens.octets(stored.before + password + stored.after))
         return _is_argon2(stored.text, _peppered(typed.digest(), peppers, stored.pepper))
-    imported = stored.text.startswith("$argon2i$")
+    imported = stored.as_typed or stored.text.startswith("$argon2i$")
     return _is_argon2(stored.text, _seasoned(password if imported else normalized(password), peppers, stored.pepper))
 
 

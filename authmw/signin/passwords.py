@@ -117,7 +117,7 @@ async def new_hash(call: Call, password: str) -> StoredHash:
 async def kept(call: Call, hash_: Imported) -> StoredHash:
     """An imported hash as it is kept: a fast one under argon2id, any other as it came."""
     if not hash_.digest:
-        return StoredHash(text=hash_.text)
+        return StoredHash(text=hash_.text, as_typed=True)
     cost = cost_of(call.settings.passwords)
     laid = (hash_.digest, hash_.value, hash_.before, hash_.after, cost, call.core.peppers)
     return await _heavily(call, "import", wrapped, *laid, memory_kib=cost.memory_kib)

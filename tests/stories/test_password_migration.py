@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import unicodedata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import argon2
+import bcrypt
 import pytest
 
 from authmw.crypto.passwords import read_argon2
@@ -92,6 +95,27 @@ def test_a_hash_of_the_corpus_signs_in_as_its_source_did_and_becomes_ours(memory
     if after:
         again = memory.backend("POST", AUTHENTICATE, pair(after["password"]))
         assert (again.status == 200) == after["verifies"]
+
+
+@pytest.mark.parametrize("kind", ["argon2i", "argon2id", "bcrypt", "md5"])
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC"])
+def test_a_hash_of_what_was_typed_verifies_what_is_typed_in_whichever_form_of_unicode(
+    memory: World, kind: str, form: Literal["NFC", "NFD", "NFKC"]
+) -> None:
+    """PWD-02, PWD-03: the source normalised nothing, and so does the comparison; any other form of it is another password there."""
+    typed = unicodedata.normalize(form, "Zoë's ﬁne Ångström 42")
+    if kind == "bcrypt":
+        body = {"hash": bcrypt.hashpw(typed.encode(), bcrypt.gensalt(4)).decode(), "hash_type": "bcrypt"}
+    elif kind == "md5":
+        body = {"hash": hashlib.md5(typed.encode()).hexdigest(), "hash_type": "md_5"}
+    else:
+        which = argon2.Type.I if kind == "argon2i" else argon2.Type.ID
+        made = argon2.PasswordHasher(time_cost=2, memory_cost=1024, parallelism=1, type=which).hash(typed)
+        body = {"hash": made, "hash_type": "argon_2i" if kind == "argon2i" else "argon_2id"}
+    assert memory.backend("POST", MIGRATE, {"email": ADA, **body}).status == 200
+    other = unicodedata.normalize("NFKD", typed)
+    refused(memory.backend("POST", AUTHENTICATE, pair(other)), 401, "unauthorized_credentials")
+    assert memory.backend("POST", AUTHENTICATE, pair(typed)).status == 200
 
 
 @pytest.mark.parametrize(
