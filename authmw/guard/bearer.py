@@ -127,7 +127,7 @@ class BearerGuard:
             said = await self._verified(token, audience, exact=exact)
         except InvalidToken:
             raise _refused(settings, "invalid_token", audience, scopes) from None
-        if said.key is not None or scheme == "dpop":
+        if said.key is not None or scheme == "dpop" or settings.provider.require_dpop:
             try:
                 await self._check_key(here, said, token, scheme)
             except (InvalidToken, LimitReached):

@@ -5,19 +5,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
+import attrs
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from authmw import current_token, require_bearer
+from authmw import Auth, Refused, current_token, require_bearer
 from authmw.hosts.asgi import AuthMiddleware
 from authmw.hosts.wsgi import AuthMiddleware as WSGIAuthMiddleware
 from authmw.provider import Provider, Resource
-from tests.stories.test_provider import App, app
+from tests.stories.test_provider import App, app, userinfo
 from tests.world import URL, Answer, World, make_world
 
 API = f"{URL}/api"
@@ -172,8 +174,6 @@ TOKEN_URL = f"{URL}/auth/v1/oauth2/token"
 
 
 def bound(one: App, holder: Holder, **more: Any) -> Any:
-    import urllib.parse
-
     fields = {
         "grant_type": "authorization_code",
         "code": one.code(scopes=["notes:read", "offline_access"], resources=[API]),
@@ -209,6 +209,79 @@ def test_a_token_bound_to_a_key_is_good_with_its_proof_only(world: World) -> Non
     assert one.raw("token", body).json["error"] == "invalid_dpop_proof"
     assert one.raw("token", body, dpop=thief.proof("POST", TOKEN_URL)).json["error"] == "invalid_dpop_proof"
     assert one.raw("token", body, dpop=holder.proof("POST", TOKEN_URL)).json["token_type"] == "DPoP"
+
+
+def machine(world: World, **headers: str) -> Answer:
+    """What a machine gets at the token endpoint."""
+    body = {"scopes": ["notes:read"], "client_name": "nightly"}
+    client = world.backend("POST", "/v1/m2m/clients", body).json["m2m_client"]
+    fields = {
+        "grant_type": "client_credentials",
+        "client_id": client["client_id"],
+        "client_secret": client["client_secret"],
+        "resource": API,
+    }
+    form = urllib.parse.urlencode(fields).encode()
+    return world.send("POST", "/v1/oauth2/token", form, content_type="application/x-www-form-urlencoded", **headers)
+
+
+def test_a_machines_token_is_bound_to_the_key_that_it_proves_too(world: World) -> None:
+    """RFC 9449 section 5, for the client credentials grant."""
+    holder = Holder(world)
+    answer = machine(world, dpop=holder.proof("POST", TOKEN_URL))
+    token = answer.json["access_token"]
+    assert answer.json["token_type"] == "DPoP"
+    assert call(world, "/api", authorization=f"Bearer {token}").status == 401
+    proof = holder.proof("GET", API, token)
+    assert call(world, "/api", authorization=f"DPoP {token}", dpop=proof).json["speaker"] == "machine"
+    assert machine(world).json["token_type"] == "bearer"
+    forged = machine(world, dpop=holder.proof("GET", TOKEN_URL))
+    assert forged.json["error"] == "invalid_dpop_proof"
+
+
+def test_a_machines_bound_token_for_the_project_needs_its_key_named(world: World) -> None:
+    client = world.backend("POST", "/v1/m2m/clients", {"scopes": ["notes:read"]}).json["m2m_client"]
+    pair = {"client_id": client["client_id"], "client_secret": client["client_secret"]}
+    bound_one = world.auth.run(world.auth.m2m.token(**pair, dpop_key="k" * 43)).access_token
+    plain = world.auth.run(world.auth.m2m.token(**pair)).access_token
+    check = world.auth.m2m.authenticate_token
+    assert world.auth.run(check(access_token=bound_one, dpop_key="k" * 43)).client_id == client["client_id"]
+    assert world.auth.run(check(access_token=plain)).client_id == client["client_id"]
+    for token, key in ((bound_one, None), (bound_one, "x" * 43), (plain, "k" * 43)):
+        with pytest.raises(Refused) as refused:
+            world.auth.run(check(access_token=token, dpop_key=key))
+        assert refused.value.error_type == "invalid_token"
+
+
+@pytest.mark.parametrize("host", ["asgi", "wsgi"])
+def test_where_keys_are_required_no_unbound_token_is_given_or_taken(tmp_path: Path, host: str) -> None:
+    """Provider(require_dpop=True): codes, refreshes and machines alike, and tokens from before it was asked for."""
+    api = Resource(url=API, scopes={"notes:read": "Read."})
+    before = make_world(tmp_path, host, provider=Provider(resources=(api,)))
+    one, holder = app(before, "third_party_public"), Holder(before)
+    unbound, machines = for_api(one), machine(before).json["access_token"]
+    own = one.tokens(scopes=["openid"])["access_token"]
+    refresh = one.tokens()["refresh_token"]
+    strict = attrs.evolve(before.auth.settings, provider=Provider(resources=(api,), require_dpop=True))
+    auth = Auth(strict, storage=before.auth.storage, limiter=before.auth.core.limiter, clock=before.clock)
+    world = attrs.evolve(before, auth=auth)
+    one = attrs.evolve(one, world=world)
+    for token in (unbound, machines):
+        assert call(world, "/api", authorization=f"Bearer {token}").status == 401
+    assert userinfo(world, own).status == 401
+    refused = [one.redeems(one.code()), one.refreshes(refresh), machine(world)]
+    assert [answer.json["error"] for answer in refused] == ["invalid_dpop_proof"] * 3
+    token = bound(one, holder).json["access_token"]
+    assert call(world, "/api", authorization=f"DPoP {token}", dpop=holder.proof("GET", API, token)).status == 200
+    fields = {"grant_type": "refresh_token", "refresh_token": refresh, **one.credentials()}
+    kept = one.raw("token", urllib.parse.urlencode(fields).encode(), dpop=holder.proof("POST", TOKEN_URL)).json
+    assert kept["token_type"] == "DPoP"
+    fields["refresh_token"] = kept["refresh_token"]
+    thief = one.raw("token", urllib.parse.urlencode(fields).encode(), dpop=Holder(world).proof("POST", TOKEN_URL))
+    assert thief.json["error"] == "invalid_dpop_proof"
+    machines = machine(world, dpop=holder.proof("POST", TOKEN_URL)).json["access_token"]
+    proof = holder.proof("GET", API, machines)
+    assert call(world, "/api", authorization=f"DPoP {machines}", dpop=proof).status == 200
 
 
 def test_a_key_named_in_the_body_binds_nothing(world: World) -> None:

@@ -92,7 +92,7 @@ class Tokens(Product):
     ) -> TokenResponse:
         """Fresh tokens for a refresh token, which is spent (RFC 6749 section 6). One that was spent before ends the family (RFC 9700 section 4.14.2).
 
-        `scope` may narrow the access token, never widen it. Refused: `invalid_client`, `invalid_grant`, `invalid_scope`, `invalid_target`, `invalid_dpop_proof`.
+        `scope` may narrow the access token, never widen it. A family that was bound to no key is bound to the one that is proved here. Refused: `invalid_client`, `invalid_grant`, `invalid_scope`, `invalid_target`, `invalid_dpop_proof`.
         """
         call = current_call()
         _check_project(call, project_id)
@@ -106,13 +106,14 @@ class Tokens(Product):
         worth = check_refresh(live.grant, counter, call.now, timedelta(seconds=provider.refresh_grace_seconds))
         if worth == "reused":
             await end_family(call, live.grant)
-        check_key(live.grant.key, dpop_key, required=provider.require_dpop)
+        key = check_key(live.grant.key, dpop_key, required=provider.require_dpop)
         scopes = narrowed(live.grant.scopes, scope)
         audience = audience_of(app, live.grant.resources, resource)
         if worth == "current":
             fresh = attrs.evolve(
                 next_of(live.grant, call.now, timedelta(days=provider.refresh_days)),
                 key_version=call.core.roots.newest,
+                key=key,
             )
             await commit(Update(fresh), subject_id=fresh.subject_id)
             live = attrs.evolve(live, grant=fresh)
@@ -189,7 +190,7 @@ class Tokens(Product):
             said, live = await live_access_token(call.settings, self.keys, call.storage, access_token, now=call.now)
         except InvalidToken:
             raise Refused("invalid_token") from None
-        if said.key != dpop_key:
+        if said.key != dpop_key or (dpop_key is None and call.settings.provider.require_dpop):
             raise Refused("invalid_token")
         if "openid" not in said.scopes:
             raise Refused("insufficient_scope")

@@ -20,6 +20,7 @@ from authmw.paging import COUNTED, read_cursor, sign_cursor
 from authmw.parameters import JWT, URL, Id, Metadata, Text
 from authmw.people.rules import merged_metadata
 from authmw.platform.authentication import authenticate_secret
+from authmw.platform.idp.rules import check_key
 from authmw.platform.m2m.records import M2MClient
 from authmw.platform.m2m.responses import (
     CreateResponse,
@@ -222,11 +223,13 @@ class M2M(Product):
         client_secret: ClientSecret,
         scope: Annotated[str, Meta(max_length=8192)] = "",
         resource: URL | None = None,
+        dpop_key: Text | None = None,
         project_id: Id | None = None,
     ) -> TokenResponse:
         """An access token for one hour (RFC 6749 section 4.4). `scope` is separated by spaces; without it, all scopes of the client.
 
-        With a `resource` (RFC 8707) that the project declares, the token is for that API alone. Refused: `invalid_client`, `invalid_scope`, `invalid_target`.
+        With a `resource` (RFC 8707) that the project declares, the token is for that API alone. `dpop_key` is the thumbprint of a key that the caller has proved and the
+        token is bound to (RFC 9449). Refused: `invalid_client`, `invalid_scope`, `invalid_target`, `invalid_dpop_proof`.
         """
         call = current_call()
         if project_id not in (None, call.settings.project_id):
@@ -237,6 +240,7 @@ class M2M(Product):
             raise Refused("invalid_client")
         if resource is not None and call.settings.provider.resource(resource) is None:
             raise Refused("invalid_target")
+        key = check_key(None, dpop_key, required=call.settings.provider.require_dpop)
         scopes = granted_scopes(client.scopes, scope.split())
         token = await sign_access_token(
             call.settings,
@@ -248,10 +252,11 @@ class M2M(Product):
             audience=(resource,) if resource else (),
             now=call.now,
             lifetime=MACHINE_LIFETIME,
+            more={"cnf": {"jkt": key}} if key else None,
         )
         return TokenResponse(
             access_token=token,
-            token_type=BEARER,
+            token_type="DPoP" if key else BEARER,
             expires_in=int(MACHINE_LIFETIME.total_seconds()),
             scope=" ".join(scopes),
         )
@@ -263,10 +268,12 @@ class M2M(Product):
         required_scopes: Sequence[str] = (),
         max_token_age: int | None = None,
         scope_check: ScopeCheck = covers,
+        dpop_key: str | None = None,
     ) -> M2MClaims:
         """What a machine's access token says, by its signature alone; storage is read only for the keys.
 
-        `max_token_age` is in seconds since it was issued; 0 refuses every token. A required scope is held as it is written, or by `action:*`. Refused: `invalid_token`,
+        `max_token_age` is in seconds since it was issued; 0 refuses every token. A required scope is held as it is written, or by `action:*`. `dpop_key` is the
+        thumbprint of the key that the caller has proved, which a bound token needs and no other has. Refused: `invalid_token`,
         `insufficient_scope`.
         """
         now = self.core.clock.now()
@@ -274,6 +281,8 @@ class M2M(Product):
             said = await verify_access_token(self.core.settings, self.keys, access_token, now=now, speaker="machine")
         except InvalidToken:
             raise Refused("invalid_token") from None
+        if said.key != dpop_key:
+            raise Refused("invalid_token")
         if max_token_age is not None and (now - said.issued_at).total_seconds() >= max_token_age:
             raise Refused("invalid_token")
         if not scope_check(said.scopes, tuple(required_scopes)):
