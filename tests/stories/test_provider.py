@@ -14,7 +14,7 @@ import attrs
 import jwt
 import pytest
 
-from authmw import Settings
+from authmw import Auth, Settings
 from authmw.people.apps import Grant
 from authmw.provider import Provider, Resource
 from authmw.storage import And, encode
@@ -274,6 +274,25 @@ def test_within_the_grace_a_lost_answer_is_given_again(tmp_path: Path) -> None:
     world.clock.advance(seconds=10)
     assert one.refreshes(token).json["error"] == "invalid_grant"
     assert one.refreshes(again[0]).json["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize("host", ["asgi", "wsgi"])
+def test_using_a_token_again_that_was_made_under_an_older_root_key_ends_the_family_too(
+    tmp_path: Path, host: str
+) -> None:
+    """RFC 9700 section 4.14.2, KEY-02: a root key is added between the two refreshes."""
+    old, new = bytes(range(32)), bytes(range(32, 64))
+    before = make_world(tmp_path, host, provider=Provider(), root_keys=(old,))
+    one = app(before)
+    first = one.tokens()["refresh_token"]
+    rotated = attrs.evolve(before.auth.settings, root_keys=(new, old))
+    auth = Auth(rotated, storage=before.auth.storage, limiter=before.auth.core.limiter, clock=before.clock)
+    one = attrs.evolve(one, world=attrs.evolve(before, auth=auth))
+    second = one.refreshes(first).json["refresh_token"]
+    assert one.active(second)
+    assert one.refreshes(first).json["error"] == "invalid_grant"
+    assert one.refreshes(second).json["error"] == "invalid_grant"
+    assert not one.active(second)
 
 
 def test_a_refresh_narrows_the_access_token_and_not_the_family(world: World) -> None:
