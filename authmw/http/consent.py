@@ -173,7 +173,8 @@ class Pages:
             raise Refused("bad_request", "The app must push its request ahead of the browser.")
         if uri is None:
             return asked
-        return Asked(values=await self._auth.idp.registration.pushed(uri, asked.get("client_id") or ""))
+        pushed = await self._auth.idp.registration.pushed(uri, asked.get("client_id") or "")
+        return Asked(values={**pushed, "request_uri": uri})
 
     async def _started(self, asked: Asked) -> Any:
         return await self._auth.idp.oauth.authorize_start(
@@ -215,6 +216,7 @@ class Pages:
             code_challenge=asked.get("code_challenge"),
             resources=(asked.get("resource") or "").split(),
             dpop_key=asked.get("dpop_jkt"),
+            request_uri=asked.get("request_uri"),
         )
         return redirect_answer(answer.redirect_uri)
 

@@ -218,6 +218,7 @@ def test_a_pushed_request_is_what_counts_and_is_its_clients_own(world: World) ->
     assert "e-mail address" not in page.json
     code = query(decides(one, page, "allow"))["code"]
     assert one.redeems(code).json["scope"] == "openid"
+    uri = one.form("par", {**asked(one, scope="openid"), **one.credentials()}).json["request_uri"]
     assert visits(other, {"client_id": other.id, "request_uri": uri}).status == 400
     world.clock.advance(minutes=10)
     assert visits(one, {"client_id": one.id, "request_uri": uri}).status == 400
@@ -232,6 +233,37 @@ def test_a_pushed_request_is_what_counts_and_is_its_clients_own(world: World) ->
         assert refused.json["error"] == error
 
 
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+def test_a_pushed_request_is_answered_once(world: World, decision: str) -> None:
+    """RFC 9126 section 7.3: neither its page nor its address gives another code, whatever the first answer was."""
+    one = app(world)
+    uri = one.form("par", {**asked(one), **one.credentials()}).json["request_uri"]
+    there = {"client_id": one.id, "request_uri": uri}
+    page, again = visits(one, there), visits(one, there)  # to look at it is no answer
+    assert ("code" in query(decides(one, page, decision))) is (decision == "allow")
+    assert decides(one, again, "allow").status == 400
+    assert visits(one, there).status == 400
+
+
+def test_an_answer_is_to_what_was_pushed_and_to_nothing_else(world: World) -> None:
+    """RFC 9126 section 4: fewer scopes are an answer; another place, challenge, key or scope is none."""
+    one = app(world)
+    uri = one.form("par", {**asked(one, nonce="n"), **one.credentials()}).json["request_uri"]
+    said = {"scopes": ["openid", "email"], "state": "st&<'\"", "nonce": "n", "request_uri": uri}
+    for other in (
+        {"scopes": ["openid", "phone"]},
+        {"state": None},
+        {"nonce": "other"},
+        {"code_challenge": "A" * 43},
+        {"resources": [MCP]},
+        {"dpop_key": "k" * 43},
+        {"request_uri": "urn:ietf:params:oauth:request_uri:other"},
+    ):
+        assert one.asks(**{**said, **other}).json["error_type"] == "invalid_request_uri", other
+    assert one.redeems(one.code(**{**said, "scopes": ["openid"]})).json["scope"] == "openid"
+    assert one.asks(**said).json["error_type"] == "invalid_request_uri"
+
+
 def test_a_project_that_wants_requests_pushed_takes_no_others(tmp_path: Path) -> None:
     """RFC 9126 section 5."""
     world = make_world(tmp_path, "asgi", provider=Provider(require_pushed_requests=True))
@@ -239,8 +271,13 @@ def test_a_project_that_wants_requests_pushed_takes_no_others(tmp_path: Path) ->
     assert world.visit("/.well-known/oauth-authorization-server").json["require_pushed_authorization_requests"] is True
     refused = visits(one, asked(one))
     assert (refused.status, refused.header("location")) == (400, [])
+    assert one.asks().json["error_type"] == "bad_request"
     pushed = one.form("par", {**asked(one), **one.credentials()}).json
-    page = visits(one, {"client_id": one.id, "request_uri": pushed["request_uri"]})
+    there = {"client_id": one.id, "request_uri": pushed["request_uri"]}
+    signs_in = urlsplit(visits(one, there, session="").header("location")[0])
+    back = urlsplit(dict(parse_qsl(signs_in.query))["next"])
+    assert back.path == AUTHORIZE
+    page = visits(one, dict(parse_qsl(back.query)))  # signed in, the person comes back to the same request
     assert "code" in query(decides(one, page, "allow"))
 
 

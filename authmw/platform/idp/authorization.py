@@ -21,7 +21,8 @@ from authmw.platform.idp.agreeing import agreed, grantable, proved_at
 from authmw.platform.idp.asking import Person, person_of
 from authmw.platform.idp.claims import hinted_subject
 from authmw.platform.idp.client_documents import Documents
-from authmw.platform.idp.records import AuthorizationCode
+from authmw.platform.idp.pushed import check_as_pushed, pushed_request
+from authmw.platform.idp.records import AuthorizationCode, PushedRequest
 from authmw.platform.idp.responses import (
     AuthorizeResponse,
     AuthorizeStartResponse,
@@ -39,7 +40,7 @@ from authmw.platform.idp.rules import (
     words_of,
 )
 from authmw.signin.keys import KeyRing
-from authmw.storage import Insert
+from authmw.storage import Delete, Insert, Write
 
 ScopeText = Annotated[str, Meta(max_length=128)]
 Scopes = Annotated[list[ScopeText], Meta(max_length=50)]
@@ -110,13 +111,15 @@ class OAuth(Product):
         code_challenge: Text | None = None,
         resources: Resources | None = None,
         dpop_key: Text | None = None,
+        request_uri: Text | None = None,
     ) -> AuthorizeResponse:
         """The person's answer to a request for access: a code that lives five minutes and is good once, or the refusal, as the URL that the browser goes back to.
 
         In a browser `consent_granted` counts where the person must be asked; where nobody asked them, the vendor's page says false and goes on.
         `code_challenge` is S256 and required of every app (RFC 7636, RFC 9700). Scopes that the person cannot grant are left out. `resources` are what tokens
-        shall be for (RFC 8707), `dpop_key` the thumbprint of the key they shall be bound to (RFC 9449 section 10). Refused: as `authorize_start`, and
-        `pkce_required_for_idp_authorization_flow`, `invalid_pkce_code_challenge`, `invalid_target`.
+        shall be for (RFC 8707), `dpop_key` the thumbprint of the key they shall be bound to (RFC 9449 section 10). `request_uri` names the pushed request that this is
+        the one answer to (RFC 9126). Refused: as `authorize_start`, and `pkce_required_for_idp_authorization_flow`, `invalid_pkce_code_challenge`, `invalid_target`,
+        `invalid_request_uri`.
         """
         call = current_call()
         app = check_request(await self._documents.app(call, client_id), redirect_uri, response_type, call.now)
@@ -125,7 +128,14 @@ class OAuth(Product):
         targets = checked_resources(call.settings, resources or ())
         asked = asked_scopes(call.settings, scopes)
         granted = grantable(call, app, person, asked)
+        pushed = await _pushed(call, request_uri, client_id)
+        if pushed is not None:
+            said = {"redirect_uri": redirect_uri, "state": state, "nonce": nonce, "code_challenge": code_challenge}
+            check_as_pushed(pushed, asked, targets, dpop_jkt=dpop_key, **said)
+        used: tuple[Write, ...] = (Delete(pushed),) if pushed is not None else ()
         if not consent_granted and await _may_refuse(call, app, person, granted, redirect_uri, prompt):
+            if used:
+                await commit(*used, subject_id=person.subject.id)
             denied = answer_url(redirect_uri, error="access_denied", state=state, iss=call.settings.provider_issuer)
             return AuthorizeResponse(redirect_uri=denied, authorization_code=None)
         if asked and not granted:
@@ -150,7 +160,7 @@ class OAuth(Product):
             created_at=call.now,
             expires_at=call.now + CODE_LIFE,
         )
-        await commit(Insert(kept), *writes, subject_id=person.subject.id)
+        await commit(Insert(kept), *writes, *used, subject_id=person.subject.id)
         url = answer_url(redirect_uri, code=code, state=state, iss=call.settings.provider_issuer)
         return AuthorizeResponse(redirect_uri=url, authorization_code=code)
 
@@ -187,6 +197,15 @@ class OAuth(Product):
             redirect_uri=answer_url(post_logout_redirect_uri, state=state) if state else post_logout_redirect_uri,
             consent_required=hinted is None or hinted != present,
         )
+
+
+async def _pushed(call: Call, request_uri: str | None, client_id: str) -> PushedRequest | None:
+    """The pushed request that is answered. Refused without one where the project takes no others."""
+    if request_uri is not None:
+        return await pushed_request(call.storage, request_uri, client_id, call.now)
+    if call.settings.provider.require_pushed_requests:
+        raise Refused("bad_request", "The app must push its request ahead of the browser.")
+    return None
 
 
 async def _may_refuse(

@@ -22,6 +22,7 @@ from authmw.people.apps import ConnectedApp
 from authmw.platform.connected_apps.rules import check_redirect_url, check_urls
 from authmw.platform.idp.asking import client_of
 from authmw.platform.idp.client_documents import Documents
+from authmw.platform.idp.pushed import REQUEST_URI, pushed_request
 from authmw.platform.idp.records import PushedRequest
 from authmw.platform.idp.rules import asked_scopes, check_request, checked_challenge, checked_resources
 from authmw.signin.limits import charge
@@ -31,7 +32,6 @@ UNUSED = timedelta(days=1)
 """How long an app that a stranger registered waits for its first use."""
 PUSHED = timedelta(minutes=10)
 """How long a pushed request waits for its browser, sign-in included."""
-REQUEST_URI = "urn:ietf:params:oauth:request_uri:"
 _GRANTS = ("authorization_code", "refresh_token")
 _SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 
@@ -166,10 +166,7 @@ class Registration(Product):
 
     async def pushed(self, request_uri: str, client_id: str) -> dict[str, str]:
         """The parameters of a request that this client pushed. Refused: `invalid_request_uri`."""
-        name = request_uri.removeprefix(REQUEST_URI)
-        kept = await self.core.storage.get(PushedRequest, tokens.digest(name))
-        if kept is None or kept.client_id != client_id or self.core.clock.now() >= kept.expires_at:
-            raise Refused("invalid_request_uri")
+        kept = await pushed_request(self.core.storage, request_uri, client_id, self.core.clock.now())
         return {key: str(value) for key, value in kept.parameters.items()}
 
 
