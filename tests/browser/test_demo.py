@@ -2,60 +2,37 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pyotp
 import pytest
-import uvicorn
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from authmw.cli.demo import demo_app
-from authmw.cli.dev import dev_auth
-from authmw_adapters.inbox import Inbox
+from tests.browser.pages import check_accessible, strict_page
+from tests.serving import demo
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    listening.listen(16)
-    address = f"http://localhost:{listening.getsockname()[1]}"
-    inbox = Inbox()
-    auth = dev_auth(tmp_path / "dev.sqlite3", address, inbox)
-    server = uvicorn.Server(uvicorn.Config(demo_app(auth, inbox), log_level="warning"))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    yield address
-    server.should_exit = True
-    thread.join()
-    auth.close()
+    with demo(tmp_path) as address:
+        yield address
 
 
 @pytest.fixture(params=[True, False], ids=["script", "no-script"])
 def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    context = chromium.new_context(java_script_enabled=request.param)
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    yield page
-    context.close()
-    assert not said
+    with strict_page(chromium, script=request.param) as page:
+        yield page
 
 
 def check(page: Page, request: pytest.FixtureRequest) -> None:
     """Nothing that keeps anybody out."""
     page.wait_for_load_state()
     if request.node.callspec.params["page"]:
-        found = Axe().run(page)
-        assert [one["id"] for one in found.response["violations"]] == []
+        check_accessible(page)
 
 
 def test_a_newcomer_signs_in_by_a_link_from_the_inbox(url: str, page: Page, request: pytest.FixtureRequest) -> None:

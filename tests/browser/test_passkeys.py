@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-import uvicorn
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, CDPSession, Page
 
-from authmw.cli.demo import demo_app
-from authmw.cli.dev import dev_auth
-from authmw_adapters.inbox import Inbox
+from tests.browser.pages import check_accessible, strict_page
+from tests.serving import demo
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    listening = socket.create_server(("127.0.0.1", 0), backlog=64)
-    listening.settimeout(None)
-    address = f"http://localhost:{listening.getsockname()[1]}"
-    inbox = Inbox()
-    auth = dev_auth(tmp_path / "dev.sqlite3", address, inbox)
-    server = uvicorn.Server(uvicorn.Config(demo_app(auth, inbox), log_level="warning"))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    yield address
-    server.should_exit = True
-    thread.join()
-    auth.close()
+    with demo(tmp_path) as address:
+        yield address
 
 
 @attrs.define(eq=False)
@@ -62,13 +47,8 @@ def said() -> list[str]:
 
 @pytest.fixture
 def page(chromium: Browser, said: list[str]) -> Iterator[Page]:
-    context = chromium.new_context()
-    page = context.new_page()
-    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    yield page
-    context.close()
-    assert not said
+    with strict_page(chromium, said=said) as page:
+        yield page
 
 
 def device_of(page: Page, **more: Any) -> Device:
@@ -85,11 +65,6 @@ def device_of(page: Page, **more: Any) -> Device:
     }
     made = session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
     return Device(session, made["authenticatorId"])
-
-
-def check(page: Page) -> None:
-    page.wait_for_load_state()
-    assert [one["id"] for one in Axe().run(page).response["violations"]] == []
 
 
 def sign_in(url: str, page: Page) -> None:
@@ -121,12 +96,12 @@ def test_a_passkey_is_added_named_used_and_removed(url: str, page: Page) -> None
     device.set("AutomaticPresenceSimulation", enabled=False)  # nothing answers the address field by itself
     sign_in(url, page)
     device.set("AutomaticPresenceSimulation", enabled=True)
-    check(page)
+    check_accessible(page)
     page.get_by_role("button", name="Add a passkey").click()
     page.get_by_role("button", name="Remove Passkey").wait_for()
     assert len(device.credentials()) == 1
     page.get_by_text("Rename Passkey").click()
-    check(page)
+    check_accessible(page)
     page.get_by_label("Its name").fill("Ada's laptop")
     page.get_by_role("button", name="Save the name").click()
     page.get_by_role("button", name="Remove Ada's laptop").wait_for()
@@ -134,7 +109,7 @@ def test_a_passkey_is_added_named_used_and_removed(url: str, page: Page) -> None
     sign_out(url, page)
     page.goto(f"{url}/login")
     page.get_by_role("button", name="Sign in with a passkey").wait_for()
-    check(page)
+    check_accessible(page)
     device.set("AutomaticPresenceSimulation", enabled=True)
     page.get_by_role("button", name="Sign in with a passkey").click()
     page.wait_for_url(f"{url}/account")
@@ -162,7 +137,7 @@ def test_the_same_device_is_not_added_twice(url: str, page: Page) -> None:
     with_passkey(url, page)
     page.get_by_role("button", name="Add a passkey").click()
     page.get_by_text("This device has a passkey for you already.").wait_for()
-    check(page)
+    check_accessible(page)
 
 
 def test_whoever_has_a_passkey_proves_it_before_another_is_added(url: str, page: Page, said: list[str]) -> None:
@@ -234,7 +209,7 @@ def test_a_passkey_is_the_second_step_where_an_app_was_enrolled(url: str, page: 
     page.get_by_role("link", name="Follow the link").first.click()
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="One more step").wait_for()
-    check(page)
+    check_accessible(page)
     device.set("AutomaticPresenceSimulation", enabled=True)
     page.get_by_role("button", name="Use a passkey instead").click()
     page.wait_for_url(f"{url}/account")

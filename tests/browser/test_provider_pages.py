@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
 import httpx2
 import pytest
-import uvicorn
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -26,6 +21,8 @@ from authmw import Auth, AuthMiddleware, Cookies, Provider, Settings
 from authmw.parameters import Name
 from authmw.redirects import safe_next
 from authmw_adapters.memory import MemoryLimiter, MemoryStorage
+from tests.browser.pages import check_accessible, strict_page
+from tests.serving import address, listening, serving
 from tests.stories.test_provider import CHALLENGE, VERIFIER
 from tests.world import PROJECT_ID, PUBLIC_TOKEN, SECRET
 
@@ -60,18 +57,6 @@ class Place:
             return client.post(address, data={"client_id": self.client_id, **fields}).json()
 
 
-@contextmanager
-def served(app: Any, at: socket.socket) -> Iterator[None]:
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    thread = threading.Thread(target=server.run, args=([at],))
-    thread.start()
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 def prepared(auth: Auth, back: str) -> str:
     """One person and one app; the id of the app."""
     auth.run(auth.users.create(email="ada@example.org", name=Name(first_name="Ada")))
@@ -83,8 +68,8 @@ def prepared(auth: Auth, back: str) -> str:
 
 @pytest.fixture
 def place() -> Iterator[Place]:
-    ours, theirs = (socket.create_server(("127.0.0.1", 0), backlog=64) for _ in range(2))
-    url, other = f"http://localhost:{ours.getsockname()[1]}", f"http://127.0.0.1:{theirs.getsockname()[1]}"
+    ours, theirs = listening(), listening()
+    url, other = address(ours), address(theirs, "127.0.0.1")
     auth = Auth(
         Settings(
             project_id=PROJECT_ID,
@@ -116,7 +101,7 @@ def place() -> Iterator[Place]:
         routes=[Route("/login", login), Route("/favicon.ico", icon)], middleware=[Middleware(AuthMiddleware, auth=auth)]
     )
     app = Starlette(routes=[Route("/back", back), Route("/favicon.ico", icon)])
-    with served(host, ours), served(app, theirs):
+    with serving(host, ours), serving(app, theirs):
         # The browser's own loop runs on this thread.
         with ThreadPoolExecutor(1) as thread:
             client_id = thread.submit(prepared, auth, f"{other}/back").result()
@@ -126,21 +111,15 @@ def place() -> Iterator[Place]:
 
 @pytest.fixture(params=[True, False], ids=["script", "no-script"])
 def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    context = chromium.new_context(java_script_enabled=request.param)
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    yield page
-    context.close()
-    assert said == []
+    with strict_page(chromium, script=request.param) as page:
+        yield page
 
 
 def check(page: Page, request: pytest.FixtureRequest) -> None:
     """Nothing that keeps anybody out."""
     page.wait_for_load_state()
     if request.node.callspec.params["page"]:
-        assert [one["id"] for one in Axe().run(page).response["violations"]] == []
+        check_accessible(page)
 
 
 def query(page: Page) -> dict[str, str]:

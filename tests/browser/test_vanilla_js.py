@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +11,7 @@ from urllib.parse import urlencode
 
 import attrs
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, Page
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -29,6 +25,8 @@ from authmw.drive import step
 from authmw.limits import Limit
 from authmw.testing.stand_ins import Person, StandIns
 from authmw_adapters.memory import MemoryLimiter, MemoryStorage
+from tests.browser.pages import strict_page
+from tests.serving import address, listening, serving
 from tests.stories.test_provider import CHALLENGE
 from tests.world import Mailbox
 
@@ -57,24 +55,6 @@ class Site:
     vendor: bool
 
 
-def listening() -> socket.socket:
-    made = socket.create_server(("127.0.0.1", 0), backlog=64)
-    made.settimeout(None)
-    return made
-
-
-@contextmanager
-def served(app: Any, at: socket.socket) -> Iterator[None]:
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    thread = threading.Thread(target=server.run, args=([at],))
-    thread.start()
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 @require_session
 async def who(request: Request) -> Response:
     return JSONResponse({"user_id": current_session().user_id})
@@ -83,7 +63,7 @@ async def who(request: Request) -> Response:
 @pytest.fixture(params=[True, False], ids=["script-readable", "http-only"])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     of_page, of_api = listening(), listening()
-    origin, api = (f"http://localhost:{one.getsockname()[1]}" for one in (of_page, of_api))
+    origin, api = address(of_page), address(of_api)
     consumer = frozenset(RedirectType) - {RedirectType.DISCOVERY}
     inbox = Mailbox()
     providers = StandIns(f"{api}/elsewhere")
@@ -127,26 +107,15 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
         ],
         middleware=[Middleware(AuthMiddleware, auth=auth)],
     )
-    with served(pages, of_page), served(host, of_api):
+    with serving(pages, of_page), serving(host, of_api):
         yield Site(origin, api, auth, inbox, request.param)
     auth.close()
 
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context()
-    page = context.new_page()
-    said: list[str] = []
-
-    def hear(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            said.append(message.text)
-
-    page.on("console", hear)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    yield page
-    context.close()
-    assert said == []
+    with strict_page(chromium) as page:
+        yield page
 
 
 def ask(site: Site, page: Page, address: str = "ada@example.org") -> str:

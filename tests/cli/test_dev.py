@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ from starlette.testclient import TestClient
 from authmw.cli.demo import demo_app
 from authmw.cli.dev import dev_auth
 from authmw_adapters.inbox import Inbox
+from tests.serving import dev_server
 
 URL = "http://localhost:8000"
 FORM = {"origin": URL}
@@ -110,16 +108,7 @@ def test_another_session_can_be_ended_from_the_account_page(browser: TestClient,
 
 
 def test_the_command_serves_and_stops_cleanly(tmp_path: Path) -> None:
-    ready = tmp_path / "ready.json"
-    command = [sys.executable, "-m", "authmw.cli", "dev", "--port", "0", "--database", str(tmp_path / "d.sqlite3")]
-    with subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if "python -c" in line:
-                break
-        while not ready.exists() and process.poll() is None:
-            continue
-        facts = json.loads(ready.read_text())
+    with dev_server(tmp_path) as (process, facts):
         assert facts["pid"] == process.pid
         assert facts["inbox_url"] == f"{facts['url']}/dev/inbox.json"
         import httpx2

@@ -11,8 +11,8 @@ from typing import cast
 import pytest
 
 from authmw.consumer.users.search import FILTERS
-from tests.clients.conftest import served
 from tests.servers import Machine
+from tests.serving import dev_server
 
 SCRIPTS = Path(__file__).parents[1] / "js"
 
@@ -77,7 +77,7 @@ def test_a_provider_signs_somebody_in_and_another_one_is_added(story: dict[str, 
 
 
 def test_passwords_are_made_used_and_reset(tmp_path: Path, machine: Machine) -> None:
-    with served(tmp_path) as facts:
+    with dev_server(tmp_path) as (_, facts):
         seen = run("passwords.mjs", facts, machine)
     users = seen["users"]
     assert isinstance(users, list)

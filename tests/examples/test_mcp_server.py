@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import re
 import runpy
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -14,7 +12,6 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 import httpx2
 import pytest
-import uvicorn
 from mcp import ClientSession
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
@@ -22,6 +19,7 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAu
 from pydantic import AnyUrl
 
 from authmw_adapters.inbox import Inbox
+from tests.serving import address, listening, serving
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mcp_server.py"
 CALLBACK = "http://127.0.0.1:1/callback"
@@ -89,16 +87,11 @@ FIELD = r'name="([^"]+)" value="([^"]*)"'
 @pytest.fixture
 def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
     monkeypatch.chdir(tmp_path)
-    listening = socket.create_server(("127.0.0.1", 0), backlog=32)
-    url, inbox = f"http://127.0.0.1:{listening.getsockname()[1]}", Inbox()
+    at, inbox = listening(), Inbox()
+    url = address(at, "127.0.0.1")
     app = runpy.run_path(str(EXAMPLE))["make_app"](url, inbox)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    with httpx2.Client(base_url=url, trust_env=False) as browser:
+    with serving(app, at), httpx2.Client(base_url=url, trust_env=False) as browser:
         yield Person(url, inbox, browser)
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.mark.anyio
