@@ -120,6 +120,17 @@ class Layout(Generic[R]):
         value = (key,) if order.index == KEY else next(iter(self.description.index(order.index).of(record)))
         return Cursor(value, key)
 
+    def texts_at(self, after: Cursor, columns: tuple[str, ...] | None) -> list[str]:
+        """What stands at a cursor in the places that a page is ordered by: the columns of its index and the key, each once, or those of a side table.
+
+        StorageError for a cursor of another order.
+        """
+        if columns is None:
+            return [joined(after.value), after.key]
+        if len(after.value) != len(columns):
+            raise StorageError("The cursor belongs to another order.")
+        return list(dict(zip((*columns, self.key), (*after.value, after.key), strict=True)).values())
+
     def packed(self, record: Record) -> str:
         """The fields that have no column, as one JSON text."""
         return msgspec.json.encode({name: getattr(record, name) for name in self.rest}).decode("utf-8")

@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from authmw.errors import StorageError
 from authmw.storage import And, Between, Cursor, Equals, Filter, OneOf, Or, Order, StartsWith, Value, moment
 from authmw_adapters.layout import SEPARATOR, behind, joined
 from authmw_adapters.sqlalchemy.tables import Table
@@ -36,7 +35,7 @@ def paging(table: Table[Any], asked: Filter, order: Order, after: Cursor | None,
         places = [table.table.c[column] for column in dict.fromkeys((*columns, table.key))]
     page = page.where(where(table, asked))
     if after is not None:
-        begun = _place(table, columns, after)
+        begun = table.texts_at(after, columns)
         page = page.where(_compared(places, begun, "<" if order.descending else ">"))
     return page.order_by(*(place.desc() if order.descending else place.asc() for place in places)).limit(limit)
 
@@ -62,14 +61,6 @@ def where(table: Table[Any], asked: Filter) -> Condition:
             return _between(table, index, low, high)
         case StartsWith(index, prefix):
             return _starting(table, index, prefix)
-
-
-def _place(table: Table[Any], columns: tuple[str, ...] | None, after: Cursor) -> list[str]:
-    if columns is None:
-        return [joined(after.value), after.key]
-    if len(after.value) != len(columns):
-        raise StorageError("The cursor belongs to another order.")
-    return list(dict(zip((*columns, table.key), (*after.value, after.key), strict=True)).values())
 
 
 def _in_side(table: Table[Any], index: str, *tests: Condition) -> Condition:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from authmw.errors import StorageError
 from authmw.storage import (
     And,
     Between,
@@ -64,18 +63,10 @@ def paging(table: Table[Any], asked: Filter, order: Order, after: Cursor | None,
     if after is not None:
         sign = "<" if order.descending else ">"
         sql += f" AND ({', '.join(places)}) {sign} ({_marks(len(places))})"
-        values = [*values, *_place(table, columns, after)]
+        values = [*values, *table.texts_at(after, columns)]
     direction = "DESC" if order.descending else "ASC"
     by = ", ".join(f"{place} {direction}" for place in places)
     return f"SELECT {table.selected} FROM {source} WHERE {sql} ORDER BY {by} LIMIT ?", [*values, limit]
-
-
-def _place(table: Table[Any], columns: tuple[str, ...] | None, after: Cursor) -> list[str]:
-    if columns is None:
-        return [joined(after.value), after.key]
-    if len(after.value) != len(columns):
-        raise StorageError("The cursor belongs to another order.")
-    return list(dict(zip((*columns, table.key), (*after.value, after.key), strict=True)).values())
 
 
 def _combined(clauses: list[Clause], word: str, empty: Clause) -> Clause:

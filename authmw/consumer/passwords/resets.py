@@ -14,7 +14,7 @@ from authmw.consumer.messages import Letter, mail_reset
 from authmw.consumer.passwords.knowing import about_person, who_knows
 from authmw.consumer.passwords.responses import ResetStartResponse
 from authmw.consumer.passwords.rules import REFUSAL, check_reset, fresh_enough, login_link, reset_link
-from authmw.consumer.passwords.setting import tell_changed, with_password
+from authmw.consumer.passwords.setting import with_new_password
 from authmw.consumer.proofs import Presented, asked_of, mailbox_proof, signed_in_caller
 from authmw.crypto import tokens
 from authmw.errors import Refused
@@ -42,7 +42,6 @@ from authmw.parameters import (
 from authmw.people.directory import new_email, new_user, user_by_email
 from authmw.people.records import Subject, User
 from authmw.signin.complete import Proof, complete
-from authmw.signin.ending import end_all
 from authmw.signin.keys import KeyRing
 from authmw.signin.limits import charge, sending
 from authmw.signin.passwords import FACTOR, choose, password_of, proved
@@ -146,9 +145,7 @@ class EmailResets(Product):
         before, proved_one = proof.before, proof.after
         assert isinstance(before, User)  # the holder, or somebody new whom the address is
         assert isinstance(proved_one, User)
-        changed, kept = await with_password(call, proved_one, chosen)
-        after = end_all(call, changed)
-        tell_changed(call, before, after)
+        after, kept = await with_new_password(call, before, proved_one, chosen)
         proof = attrs.evolve(proof, after=after, writes=(*proof.writes, kept), reset_sessions=True)
         return sign_in_answer(SignInResponse, await complete(proof, asked, self.keys), call.now)
 
@@ -188,9 +185,7 @@ class ExistingPasswordResets(Product):
             same = Refused("cannot_reset_password_with_existing_password")
             await commit(subject_id=user.id, factor=FACTOR, refusal=same)
         chosen = await choose(call, new_password, about_person(call, user))
-        changed, kept = await with_password(call, user, chosen)
-        after = end_all(call, changed)
-        tell_changed(call, user, after)
+        after, kept = await with_new_password(call, user, user, chosen)
         asked = asked_of(
             call,
             session_token=session_token,
@@ -243,9 +238,7 @@ class SessionResets(Product):
         if not user.emails:
             raise Refused("email_verification_required")
         chosen = await choose(call, password, about_person(call, user))
-        changed, kept = await with_password(call, user, chosen)
-        after = end_all(call, changed)
-        tell_changed(call, user, after)
+        after, kept = await with_new_password(call, user, user, chosen)
         asked = asked_of(
             call,
             session_token=session_token,

@@ -12,6 +12,7 @@ from authmw.people.notices import notify_of
 from authmw.people.records import Credential, Part, User
 from authmw.people.rules import has_owner, with_part
 from authmw.signin.attempts import forget_guesses
+from authmw.signin.ending import end_all
 from authmw.signin.passwords import CHECKED_AT, FACTOR, KIND, Chosen, password_of, stored_as
 from authmw.storage import Write
 
@@ -32,6 +33,14 @@ async def with_password(call: Call, user: User, chosen: Chosen) -> tuple[User, W
     if standing is not None:
         forget_guesses(call, guess_at(user, part, by_own_session=False))
     return unlocked, stored_as(call, part.part_id, user, credential, chosen.stored)
+
+
+async def with_new_password(call: Call, before: User, user: User, chosen: Chosen) -> tuple[User, Write]:
+    """The same where a reset changes who stood `before`: every session of the user ends, and their verified addresses are told."""
+    changed, kept = await with_password(call, user, chosen)
+    after = end_all(call, changed)
+    tell_changed(call, before, after)
+    return after, kept
 
 
 def tell_changed(call: Call, before: User, after: User) -> None:
