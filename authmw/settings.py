@@ -6,15 +6,17 @@ Law: a setting that is unknown, contradictory or unsafe in Live is an error that
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, cast
 
 import attrs
 
 from authmw.crypto.roots import RootKeys
 from authmw.crypto.secret import Secret
+from authmw.declared import wrong_types
 from authmw.errors import Misconfigured, Refused
+from authmw.faults import BYTES_OF_CHANCE, always, in_live
 from authmw.identifiers import canonical_ip
-from authmw.oauth_providers import OAuthProvider, may_be_called
+from authmw.oauth_providers import OAuthProvider
 from authmw.passkeys import WebAuthnRules
 from authmw.permissions import Policy
 from authmw.provider import Provider
@@ -29,26 +31,33 @@ Manageable: TypeAlias = Literal["redirect_urls", "public_tokens", "secrets", "ip
 MAXIMUM_ADDRESSES = 10
 """Addresses that the allow-list of the backend API may hold."""
 
-_BYTES_OF_CHANCE = 8
-"""Different bytes that any key drawn by chance has, also one that is spelled as hexadecimal digits."""
-_EXAMPLES = ("changeme", "secret", "password", "example", "test", "development")
+
+# What is of another type than it may be is left as it is: `wrong_types` names it.
+
+
+def _several(values: object) -> bool:
+    return isinstance(values, Iterable) and not isinstance(values, (str, bytes))
 
 
 def _secret(value: str | Secret) -> Secret:
-    return value if isinstance(value, Secret) else Secret(value)
+    return Secret(value) if isinstance(value, str) else value
 
 
 def _names(values: Iterable[Manageable]) -> frozenset[Manageable]:
-    return frozenset(values)
+    return frozenset(values) if _several(values) else cast("frozenset[Manageable]", values)
+
+
+def _kinds(values: Iterable[str]) -> frozenset[str]:
+    return frozenset(values) if _several(values) else cast("frozenset[str]", values)
 
 
 def _texts(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(values)
+    return tuple(values) if _several(values) else cast("tuple[str, ...]", values)
 
 
 def _urls(values: Sequence[RedirectURL | str] | None) -> tuple[RedirectURL, ...] | None:
-    if values is None:
-        return None
+    if values is None or not _several(values):
+        return cast("None", values)
     consumer = frozenset(RedirectType) - {RedirectType.DISCOVERY}
     return tuple(RedirectURL(value, consumer) if isinstance(value, str) else value for value in values)
 
@@ -213,7 +222,7 @@ class PasswordRules:
         """What is too weak for Live (PWD-01)."""
         if self.memory_kib < 19_456 or self.iterations < 2:
             yield "passwords.memory_kib must be at least 19456 and passwords.iterations 2 in Live."
-        if any(len(set(pepper)) < _BYTES_OF_CHANCE for pepper in self.peppers):
+        if any(len(set(pepper)) < BYTES_OF_CHANCE for pepper in self.peppers):
             yield "passwords.peppers must be bytes of chance; one of them hardly changes."
 
 
@@ -257,8 +266,8 @@ class Settings:
     phones: PhoneRules = attrs.field(factory=PhoneRules)
     passwords: PasswordRules = attrs.field(factory=PasswordRules)
     mfa: MfaRule = "enrolled"
-    second_factors: frozenset[str] = frozenset()
-    cors_origins: tuple[str, ...] = ()
+    second_factors: frozenset[str] = attrs.field(default=frozenset(), converter=_kinds)
+    cors_origins: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     trusted_proxies: int = 0
     pkce_for_magic_links: bool = False
     pkce_for_password_resets: bool = False
@@ -310,6 +319,9 @@ class Settings:
 
     def __attrs_post_init__(self) -> None:
         """Complete what Test may leave out, then refuse what cannot work, naming every fault."""
+        wrong = list(wrong_types(self))
+        if wrong:
+            raise Misconfigured("These settings cannot work: " + " ".join(wrong), wrong)
         if not self.root_keys and not self.live:
             derived = RootKeys((self.secret.reveal().encode().ljust(32, b"\0"),)).derive("test root key")
             object.__setattr__(self, "root_keys", (derived,))
@@ -323,49 +335,9 @@ class Settings:
             faults.append(f"redirect_urls, entry {fault.position}: {fault.message}")
             parsed = RedirectList.parse((), self.environment)
         object.__setattr__(self, "redirects", parsed)
-        faults += [*self._always(), *(self._in_live() if self.live else ())]
+        faults += [*self._wrong_addresses(), *always(self), *(in_live(self) if self.live else ())]
         if faults:
             raise Misconfigured("These settings cannot work: " + " ".join(faults), faults)
-
-    def _always(self) -> list[str]:
-        faults: list[str] = []
-        if not self.managed <= frozenset(get_args(Manageable)):
-            faults.append("managed may name " + ", ".join(get_args(Manageable)) + ".")
-        faults += self._wrong_addresses()
-        if not self.project_id.startswith(("project-test-", "project-live-")):
-            faults.append("project_id must begin with project-test- or project-live-.")
-        if not self.public_url.startswith(("http://", "https://")) or self.public_url.endswith("/"):
-            faults.append("public_url must be an http(s) address without a slash at its end.")
-        if self.mount != "" and (not self.mount.startswith("/") or self.mount.endswith("/")):
-            faults.append("mount must begin with a slash and not end with one.")
-        if any(len(key) < 32 for key in self.root_keys):
-            faults.append("root_keys must be at least 32 bytes each.")
-        if len(set(self.root_keys)) < len(self.root_keys):
-            faults.append("root_keys must differ.")
-        for rules in (self.sessions, self.locks, self.phones, self.totp, self.passwords):
-            faults += rules.faults()
-        if any(origin in {"*", "null"} or origin.endswith("/") for origin in self.cors_origins):
-            faults.append("cors_origins must be exact origins; neither * nor null can be listed.")
-        if self.cookies.domain and self.cookies.vendor is False and not self.cookies.secure:
-            faults.append("cookies.domain needs secure cookies.")
-        faults += self.webauthn.faults(live=self.live, own=(self.origin, *self.cors_origins))
-        return [*faults, *self._wrong_providers(), *self._wrong_trust(), *self.provider.faults(live=self.live)]
-
-    def _wrong_providers(self) -> list[str]:
-        faults = [fault for provider in self.oauth for fault in provider.faults(live=self.live)]
-        if len({provider.name for provider in self.oauth}) < len(self.oauth):
-            faults.append("oauth names a provider twice.")
-        return faults
-
-    def _wrong_trust(self) -> list[str]:
-        faults = [fault for profile in self.trusted_tokens for fault in profile.faults(live=self.live)]
-        if len({profile.profile_id for profile in self.trusted_tokens}) < len(self.trusted_tokens):
-            faults.append("trusted_tokens names a profile twice.")
-        if {profile.issuer for profile in self.trusted_tokens} & {*self.issuers, self.provider_issuer}:
-            faults.append("trusted_tokens trusts this project's own issuer; its tokens are exchanged, not attested.")
-        if self.session_migration_url and not may_be_called(self.session_migration_url, live=self.live):
-            faults.append("session_migration_url must be an https address (http on this machine in Test).")
-        return faults
 
     def _wrong_addresses(self) -> list[str]:
         try:
@@ -374,23 +346,3 @@ class Settings:
             return ["ip_allow_list must hold IPv4 and IPv6 addresses."]
         object.__setattr__(self, "ip_allow_list", canonical)
         return [f"ip_allow_list may hold {MAXIMUM_ADDRESSES}."] if len(canonical) > MAXIMUM_ADDRESSES else []
-
-    def _in_live(self) -> list[str]:
-        faults: list[str] = []
-        secret = self.secret.reveal()
-        if len(secret) < 32 or any(example in secret.lower() for example in _EXAMPLES):
-            faults.append("secret is too short or an example; Live needs at least 32 characters of its own.")
-        if not self.root_keys:
-            faults.append("root_keys are missing.")
-        if any(len(set(key)) < _BYTES_OF_CHANCE for key in self.root_keys):
-            faults.append("root_keys must be bytes of chance; one of them hardly changes.")
-        if not self.public_url.startswith("https://"):
-            faults.append("public_url must be https in Live.")
-        if not self.cookies.secure:
-            faults.append("cookies.secure must be true in Live.")
-        if self.debug:
-            faults.append("debug must be off in Live.")
-        faults += self.passwords.faults_in_live()
-        if any(not origin.startswith("https://") for origin in self.cors_origins):
-            faults.append("cors_origins must be https in Live.")
-        return faults

@@ -14,6 +14,7 @@ from typing import Literal
 import attrs
 
 from authmw.errors import AuthError, Misconfigured
+from authmw.faults import COOKIE_DOMAIN, COOKIE_NAME, COOKIE_PATH
 
 MAXIMUM_COOKIE = 4096
 """Bytes of name and value together; browsers drop what is larger (RFC 6265 section 6.1)."""
@@ -21,9 +22,6 @@ MAXIMUM_COOKIE = 4096
 # Visible ASCII without quote, comma, semicolon and backslash. WSGI servers join repeated Cookie headers with a comma:
 # such a value is refused.
 _VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_PATH = re.compile(r"/[\x21-\x3a\x3c-\x7e]*")
-_DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+")
 
 
 class DuplicateCookie(AuthError):
@@ -68,7 +66,7 @@ def sole(headers: Sequence[str], name: str, *, maximum: int = MAXIMUM_COOKIE) ->
 def _be_consistent(spec: CookieSpec) -> None:
     faults: list[str] = []
     prefix = spec.name.lower()  # browsers compare the prefixes without regard to case
-    if not _NAME.fullmatch(spec.name):
+    if not COOKIE_NAME.fullmatch(spec.name):
         faults.append("the name is not a token")
     if prefix.startswith("__host-") and (not spec.secure or spec.domain is not None or spec.path != "/"):
         faults.append("a __Host- name needs Secure, Path=/ and no Domain")
@@ -76,9 +74,9 @@ def _be_consistent(spec: CookieSpec) -> None:
         faults.append("a __Secure- name needs Secure")
     if spec.samesite == "None" and not spec.secure:
         faults.append("SameSite=None needs Secure")
-    if spec.domain is not None and not _DOMAIN.fullmatch(spec.domain):
+    if spec.domain is not None and not COOKIE_DOMAIN.fullmatch(spec.domain):
         faults.append("the domain is not a lower-case host name of two labels or more")
-    if not _PATH.fullmatch(spec.path):
+    if not COOKIE_PATH.fullmatch(spec.path):
         faults.append("the path does not start with a slash or holds a character it may not hold")
     if faults:
         raise Misconfigured("Cookie: " + "; ".join(faults) + ".")
