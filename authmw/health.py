@@ -15,8 +15,6 @@ import attrs
 
 from authmw import drive
 from authmw.clock import ticks
-from authmw.crypto.roots import UnknownKey
-from authmw.crypto.sealing import SealBroken
 from authmw.errors import StorageError
 from authmw.ledger.notes import Notes
 from authmw.ledger.records import Delivery, Outgoing, Purge
@@ -113,11 +111,6 @@ async def _looked_at(part: str, look: Any) -> Finding:
         finding: Finding = await drive.within(PATIENCE, look)
     except TimeoutError:
         return Finding(part=part, status="fault", message=f"It did not answer within {PATIENCE:g} seconds.")
-    except (SealBroken, UnknownKey):
-        message = (
-            "A stored key cannot be opened: settings.root_keys lack the key it was sealed under, or it was changed."
-        )
-        return Finding(part=part, status="fault", message=message)
     except StorageError:
         return Finding(part=part, status="fault", message="It does not answer.")
     except Exception as fault:  # noqa: BLE001 -- whatever an adapter raises, the other findings are still worth having
@@ -138,12 +131,20 @@ async def _count_nothing(core: Core) -> Finding:
 
 async def _open_keys(keys: KeyRing) -> Finding:
     await keys.load(force=True)
-    active = await keys.standing()
-    if active is None:
-        return Finding(
-            part="keys", message="The first signing key is made at the first sign-in.", facts={"published": 0}
+    active, unreadable = await keys.standing(), len(keys.unreadable)
+    facts: dict[str, Fact] = {"published": len(keys.cached())}
+    if active is not None:
+        facts["active"] = active.kid
+    if unreadable:
+        facts["unreadable"] = unreadable
+        message = (
+            "A stored key cannot be opened: settings.root_keys lack the key it was sealed under, or it was changed. What it signed is refused"
+            + (", and another signs in its place." if active else "; a new one takes over at the next sign-in.")
         )
-    return Finding(part="keys", facts={"published": len(keys.cached()), "active": active.kid})
+        return Finding(part="keys", status="warning" if active else "fault", message=message, facts=facts)
+    if active is None:
+        return Finding(part="keys", message="The first signing key is made at the first sign-in.", facts=facts)
+    return Finding(part="keys", facts=facts)
 
 
 async def _waiting(core: Core, kind: type[Record], part: str, what: str) -> Finding:
@@ -269,7 +270,10 @@ def _about_settings(settings: Settings) -> Iterator[Finding]:
     if _on_this_machine(settings.origin):
         yield _warning("public_url", "It names this machine: links in mails lead nowhere else.")
     if len(settings.root_keys) > 5:
-        yield _warning("root_keys", "More than five are kept; drop those under which nothing rests any more.")
+        yield _warning(
+            "root_keys",
+            "More than five are kept: `authmw keys reseal` seals everything under the newest, then drop the others.",
+        )
 
 
 def _warning(part: str, message: str) -> Finding:

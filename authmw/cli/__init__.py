@@ -43,7 +43,7 @@ def migrate(app: str | None, database: Path) -> None:
 
 @main.group()
 def keys() -> None:
-    """The keys that sign sessions."""
+    """The keys that sign sessions, and the root keys that everything rests under."""
 
 
 @keys.command()
@@ -82,6 +82,31 @@ def withdraw(app: str | None, database: Path, kid: str) -> None:
     click.echo(
         "The key is withdrawn. Other processes learn of it within five minutes; restart them to have it at once."
     )
+
+
+@keys.command()
+@click.option("--check", is_flag=True, help="Only say what there is.")
+@on_an_auth
+@click.pass_context
+def reseal(context: click.Context, app: str | None, database: Path, *, check: bool) -> None:
+    """Seal what rests under an older root key under the newest, once every process has it; then the old one can be taken out.
+
+    Exit code 1 where something cannot be opened, or with --check rests under an older one. What only bears an old key's mark ends with it: clients' secrets, refresh tokens,
+    recovery codes that are shown once; sessions go on.
+    """
+    from authmw.signin.resealing import reseal as sealed_anew
+
+    auth = the_auth(app, database)
+    found = auth.run(sealed_anew(auth.core, write=not check))
+    auth.close()
+    said = "rest under an older root key" if check else "were sealed under the newest root key"
+    for kind, count in sorted(found.older.items()):
+        click.echo(f"{kind}: {count} {said}")
+    for kind, count in sorted(found.unreadable.items()):
+        click.echo(f"{kind}: {count} cannot be opened, and what they prove is refused", err=True)
+    if not found.older and not found.unreadable:
+        click.echo("Everything rests under the newest root key.")
+    context.exit(1 if found.unreadable or (check and found.older) else 0)
 
 
 @main.command()

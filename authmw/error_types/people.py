@@ -111,6 +111,7 @@ ROWS: Final[tuple[tuple[str, int, str], ...]] = (
     ("totp_code_already_authenticated", 400, "This TOTP code was used already; wait for the next one."),
     ("totps_not_found_for_user", 400, "This user has no active TOTP."),
     ("unable_to_authenticate_recovery_code", 401, "The recovery code is not valid or was used."),
+    ("recovery_codes_not_found", 404, "The recovery codes of this user cannot be read any more; they enrol anew."),
     ("recovery_codes_not_listed", 400, "This project shows recovery codes only once, when they are made."),
     # WebAuthn
     ("invalid_webauthn_registration_domain", 400, "The domain is not one that this project has passkeys for."),

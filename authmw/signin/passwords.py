@@ -21,7 +21,7 @@ from authmw.factors.password.feedback import BREACHED, OTHER
 from authmw.factors.password.imports import Imported
 from authmw.factors.password.rules import Strength, check_length, strength_of
 from authmw.operations import Call
-from authmw.people.credentials import new_credential, secret_of, with_secret
+from authmw.people.credentials import new_credential, readable_secret, secret_of, with_secret
 from authmw.people.records import Credential, Part, Proved, Subject
 from authmw.settings import PasswordRules
 from authmw.signin.rules import category_of
@@ -124,8 +124,8 @@ async def kept(call: Call, hash_: Imported) -> StoredHash:
 
 
 async def is_right(call: Call, credential: Credential | None, password: str) -> bool:
-    """Whether a password is the one that is kept; for no credential the same work is done, and it is not."""
-    stored = secret_of(call, credential, StoredHash) if credential is not None else None
+    """Whether a password is the one that is kept; for no credential, or one that cannot be read, the same work is done, and it is not."""
+    stored = readable_secret(call, credential, StoredHash) if credential is not None else None
     against = stored or decoy(cost_of(call.settings.passwords), call.core.peppers)
     name = ("compare", credential.part_id, credential.sealed) if credential is not None else "compare with nothing"
     right = await _heavily(
@@ -136,7 +136,7 @@ async def is_right(call: Call, credential: Credential | None, password: str) -> 
 
 async def strengthened(call: Call, credential: Credential, password: str) -> tuple[Write, ...]:
     """The write that makes a hash anew whose password is known right now, if it is weaker than the project's own (PWD-01, PWD-02), or seals it under the newest root key."""
-    stored = secret_of(call, credential, StoredHash)
+    stored = secret_of(call, credential, StoredHash, "unauthorized_credentials")
     if is_weaker(stored, cost_of(call.settings.passwords), call.core.peppers):
         try:
             stored = await new_hash(call, password)

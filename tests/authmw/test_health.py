@@ -122,6 +122,9 @@ def test_keys_under_a_root_key_that_is_gone_are_named(tmp_path: Path) -> None:
     found = other.run(other.health())
     assert not found.healthy
     assert "root_keys" in of(found, "keys").message
+    other.run(other.keys.active())
+    found = other.run(other.health())
+    assert (found.healthy, found.warned, of(found, "keys").facts["unreadable"]) == (True, True, 1)
     both = live(tmp_path, root_keys=(bytes(range(1, 33)), ROOT))
     assert both.run(both.health()).healthy
     other.close()

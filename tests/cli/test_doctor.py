@@ -138,3 +138,19 @@ def test_keys_are_listed_and_one_is_withdrawn(host: Path) -> None:
     again = authmw(host, "keys", "withdraw", active, "--app", "good:make")
     assert again.returncode == 1
     assert "no key of this id" in again.stderr
+
+
+def test_what_rests_under_an_older_root_key_is_counted_sealed_anew_and_named_where_that_cannot_be(host: Path) -> None:
+    for name, roots in (("old", "b'o' * 32,"), ("both", "b'n' * 32, b'o' * 32"), ("new", "b'n' * 32,")):
+        rooted = GOOD.replace('secret="a-canary-of-a-secret"', f'secret="a-canary-of-a-secret", root_keys=({roots})')
+        (host / f"{name}.py").write_text(rooted)
+    assert authmw(host, "keys", "rotate", "--app", "old:make").returncode == 0
+    gone = authmw(host, "keys", "reseal", "--app", "new:make")
+    assert (gone.returncode, gone.stdout) == (1, "")
+    assert "signing_key: 2 cannot be opened" in gone.stderr
+    before = authmw(host, "keys", "reseal", "--check", "--app", "both:make")
+    assert (before.returncode, before.stdout) == (1, "signing_key: 2 rest under an older root key\n")
+    done = authmw(host, "keys", "reseal", "--app", "both:make")
+    assert (done.returncode, done.stdout) == (0, "signing_key: 2 were sealed under the newest root key\n")
+    after = authmw(host, "keys", "reseal", "--check", "--app", "new:make")
+    assert (after.returncode, after.stdout) == (0, "Everything rests under the newest root key.\n")

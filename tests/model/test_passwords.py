@@ -84,7 +84,7 @@ def _two_categories(machine: _OverMemory) -> None:
 
 PLANTS: dict[str, tuple[Any, Any, str, Any]] = {
     "a reset link outlives its time": (_a_reset, resets, "check_live", lambda *_: None),
-    "a reset leaves other sessions": (_a_reset, resets, "end_all", lambda _, user: user),
+    "a reset leaves other sessions": (_a_reset, setting, "end_all", lambda _, user: user),
     "a reset leaves other links": (_a_reset, rules, "_link", None),
     "every password is right": (_a_reset, knowing, "is_right", None),
     "a weak password is taken": (_a_reset, resets, "choose", None),

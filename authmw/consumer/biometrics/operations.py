@@ -134,7 +134,7 @@ class Biometrics(Product):
             sealed=base64.b64decode(challenge.details["sealed"]),
             changed_at=call.now,
         )
-        key = secret_of(call, credential, Key).public_key
+        key = secret_of(call, credential, Key, _UNMADE).public_key
         if not is_signed(key, waiting.challenge, signed):
             refusal = Refused(_UNMADE)
             await commit(Delete(challenge), subject_id=user.id, factor=_FACTOR, refusal=refusal)
@@ -200,7 +200,7 @@ class Biometrics(Product):
         if user is None or part is None or part.kind != KIND or credential is None or credential.subject_id != user.id:
             raise Refused(_UNABLE)
         challenge = await call.storage.get(Challenge, _waits(part.part_id))
-        key = secret_of(call, credential, Key).public_key
+        key = secret_of(call, credential, Key, _UNABLE).public_key
         if challenge is None or not any(is_signed(key, one.challenge, signed) for one in _open(call, challenge, live)):
             refusal = Refused(_UNABLE)
             await commit(subject_id=user.id, factor=_FACTOR, refusal=refusal)

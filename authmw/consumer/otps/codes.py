@@ -22,6 +22,7 @@ from authmw.signin.rules import category_of
 from authmw.signin.sessions import Live
 from authmw.storage import Insert, Update, Write
 
+_PURPOSE = "one-time passcode"
 _SANDBOX_CODE = "000000"
 _CHANNELS = {"email_otp": "email", "sms_otp": "sms", "whatsapp_otp": "whatsapp"}
 """The delivery method of each purpose."""
@@ -44,7 +45,14 @@ def code_key(method_id: str) -> str:
 
 def code_mac(call: Call, method_id: str, code: str) -> bytes:
     """What is kept of a code: six digits are few, so it is keyed and bound to the method."""
-    return call.core.roots.mac("one-time passcode", method_id, code)
+    return call.core.roots.mac(_PURPOSE, method_id, code)
+
+
+def is_code_of(call: Call, challenge: Challenge, code: str) -> bool:
+    """Whether this is the code, also of a process that has not got the newest root key yet."""
+    roots = call.core.roots
+    macs = [roots.mac(_PURPOSE, challenge.method_id, code, version=version) for version in roots.versions]
+    return sum(tokens.same(mac, challenge.code_mac) for mac in macs) > 0
 
 
 def decoy(call: Call, prefix: str, address: str) -> str:

@@ -8,7 +8,7 @@ from authmw.consumer.answers import AuthenticateResponse, authenticate_response
 from authmw.consumer.magic_links.responses import LoginOrCreateResponse, SendResponse
 from authmw.consumer.messages import Letter, mail_code, mail_nobody
 from authmw.consumer.otps import browser
-from authmw.consumer.otps.codes import Sent, code_key, code_mac, decoy, guess_at, new_code, proved_by
+from authmw.consumer.otps.codes import Sent, code_key, decoy, guess_at, is_code_of, new_code, proved_by
 from authmw.consumer.otps.phones import SMSPasscodes, WhatsAppPasscodes
 from authmw.consumer.proofs import (
     Presented,
@@ -20,7 +20,6 @@ from authmw.consumer.proofs import (
     phone_proof,
     signed_in_caller,
 )
-from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge, check_attributes, check_live
 from authmw.identifiers import canonical_email
@@ -209,7 +208,7 @@ class OTPs(Product):
             ip=matching.ip_match_required,
             agent=matching.user_agent_match_required,
         )
-        if not tokens.same(code_mac(call, challenge.method_id, code), challenge.code_mac):
+        if not is_code_of(call, challenge, code):
             await refuse_guess(guess)
         factor = proved_by(challenge, call.now)
         prove = phone_proof if factor.category == "phone" else mailbox_proof

@@ -139,7 +139,7 @@ class TOTPs(Product):
         if in_sandbox_of(call, user_id) and totp_code == _SANDBOX_CODE:
             return await self._sandbox(call, asked, _proved_by_app(call.now, SANDBOX_TOTP))
         user = await user_by_reference(call.storage, user_id)
-        held = await _instance(call, user)
+        held = await _instance(call, user, "unable_to_authenticate_totp")
         guess = _guess(call, held, _FACTOR, "unable_to_authenticate_totp")
         await count_guess(call, guess)
         step = await compared(guess, lambda: _accepted(call, held, totp_code))
@@ -154,11 +154,11 @@ class TOTPs(Product):
 
     @operation("POST", "/v1/totps/recovery_codes", action="TOTPsRecoveryCodes")
     async def recovery_codes(self, *, user_id: Id) -> RecoveryCodesResponse:
-        """The recovery codes that are left. Refused: `totps_not_found_for_user`, `recovery_codes_not_listed` where a project shows them once, and from a browser the MFA rule's refusals."""
+        """The recovery codes that are left. Refused: `totps_not_found_for_user`, `recovery_codes_not_listed` where a project shows them once, `recovery_codes_not_found` if their root key is gone, and from a browser the MFA rule's refusals."""
         call = current_call()
         user = await user_by_reference(call.storage, user_id)
         await check_may_change_factors(call, self.keys, user)
-        held = await _instance(call, user)
+        held = await _instance(call, user, "recovery_codes_not_found")
         if call.settings.totp.recovery_codes != "listed":
             raise Refused("recovery_codes_not_listed")
         shown = TOTPWithCodes(
@@ -193,13 +193,13 @@ class TOTPs(Product):
         if in_sandbox_of(call, user_id) and recovery_code == _SANDBOX_RECOVERY:
             return await self._sandbox(call, asked, _proved_by_code(call.now, SANDBOX_TOTP))
         user = await user_by_reference(call.storage, user_id)
-        held = await _instance(call, user)
+        held = await _instance(call, user, "unable_to_authenticate_recovery_code")
         if not held.part.verified:
             raise Refused("totps_not_found_for_user")
         guess = _guess(call, held, _RECOVERY, "unable_to_authenticate_recovery_code")
         await count_guess(call, guess)
         left = await compared(
-            guess, lambda: without(held.secret.codes, _kept(call, held.part.part_id, canonical(recovery_code)))
+            guess, lambda: without(held.secret.codes, *_forms(call, held.part.part_id, canonical(recovery_code)))
         )
         forget_guesses(call, guess)
         credential = with_secret(call, held.credential, Seed(seed=held.secret.seed, codes=left))
@@ -241,15 +241,22 @@ def _kept(call: Call, totp_id: str, code: str) -> str:
     return call.core.roots.mac("recovery code", totp_id, code).hex()
 
 
-async def _instance(call: Call, user: User) -> Instance:
-    """The user's TOTP. Refused: `totps_not_found_for_user`, `expired_totp` for one whose first code never came."""
+def _forms(call: Call, totp_id: str, code: str) -> tuple[str, ...]:
+    """Everything that may be kept of a code: what a root key in front of the one of its day, or another setting, makes of it is still the code."""
+    roots = call.core.roots
+    macs = (roots.mac("recovery code", totp_id, code, version=version).hex() for version in roots.versions)
+    return (code, *macs)
+
+
+async def _instance(call: Call, user: User, unreadable: str) -> Instance:
+    """The user's TOTP. Refused: `totps_not_found_for_user`, `expired_totp` for one whose first code never came, and as said if its seed cannot be read."""
     part = next(iter(user.parts_of(KIND)), None)
     credential = await call.storage.get(Credential, part.part_id) if part else None
     if part is None or credential is None or credential.subject_id != user.id:
         raise Refused("totps_not_found_for_user")
     if not part.verified and call.now >= datetime.fromisoformat(str(part.details["expires_at"])):
         raise Refused("expired_totp")
-    return Instance(user=user, part=part, credential=credential, secret=secret_of(call, credential, Seed))
+    return Instance(user=user, part=part, credential=credential, secret=secret_of(call, credential, Seed, unreadable))
 
 
 def _confirmed(user: User, part: Part) -> User:

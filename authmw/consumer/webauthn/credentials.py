@@ -21,7 +21,7 @@ from authmw.factors.webauthn.rules import Known
 from authmw.factors.webauthn.verification import Key, Used, verify_assertion
 from authmw.ledger.commits import commit
 from authmw.operations import Call
-from authmw.people.credentials import secret_of, with_secret
+from authmw.people.credentials import readable_secret, with_secret
 from authmw.people.directory import user_by_identity
 from authmw.people.records import Credential, Part, Proved, Subject, User
 from authmw.storage import Delete, Update, Write
@@ -125,7 +125,8 @@ async def _found(call: Call, answer: Assertion) -> Held | None:
     credential = await call.storage.get(Credential, part.part_id) if part else None
     if user is None or part is None or credential is None or credential.subject_id != user.id:
         return None
-    return Held(user=user, part=part, credential=credential, key=secret_of(call, credential, Key))
+    key = readable_secret(call, credential, Key)
+    return Held(user=user, part=part, credential=credential, key=key) if key is not None else None
 
 
 def _part_of(user: User, answer: Assertion) -> Part | None:
@@ -159,11 +160,13 @@ def remembered(call: Call, held: Held, used: Used) -> list[Write]:
 
 
 async def shown_credential(call: Call, user: User, part: Part) -> CredentialAnswer | None:
-    """A credential as it is listed; None if only its part is left."""
+    """A credential as it is listed; None if only its part is left, or its key cannot be read."""
     credential = await call.storage.get(Credential, part.part_id)
     if credential is None or credential.subject_id != user.id:
         return None
-    key = secret_of(call, credential, Key)
+    key = readable_secret(call, credential, Key)
+    if key is None:
+        return None
     return CredentialAnswer(
         credential_id=str(part.details["credential_id"]),
         webauthn_registration_id=part.part_id,

@@ -33,9 +33,9 @@ def canonical(code: str) -> str:
     return written(plain)
 
 
-def without(kept: Sequence[str], given: str) -> tuple[str, ...]:
-    """What is left of the kept codes (or digests of them) when this one is spent. Refused if it is none of them."""
-    held = [tokens.same(one, given) for one in kept]
+def without(kept: Sequence[str], *given: str) -> tuple[str, ...]:
+    """What is left of the kept codes (or digests of them) when the one is spent that may be kept in any of these forms. Refused if it is none of them."""
+    held = [sum(tokens.same(one, form) for form in given) > 0 for one in kept]
     if not any(held):
         raise Refused("unable_to_authenticate_recovery_code")
     return tuple(one for one, is_given in zip(kept, held, strict=True) if not is_given)
