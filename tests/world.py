@@ -161,7 +161,9 @@ def make_world(folder: Path, host: str, **settings: Any) -> World:
     ports = {
         name: settings.pop(name) for name in ("fetcher", "devices", "mail_servers", "breaches") if name in settings
     }
-    storage = MemoryStorage() if host == "asgi" else SQLiteStorage(folder / "world.sqlite3")
+    storage = settings.pop("storage", None) or (
+        MemoryStorage() if host == "asgi" else SQLiteStorage(folder / "world.sqlite3")
+    )
     limiter = MemoryLimiter() if host == "asgi" else SQLiteLimiter(folder / "world.sqlite3")
     chosen: dict[str, Any] = {"claim_roots": True, "cookies": Cookies(secure=False), **settings}
     auth = Auth(

@@ -10,7 +10,7 @@ import attrs
 from starlette.responses import Response
 
 from authmw.auth import Auth
-from authmw.errors import Refused
+from authmw.errors import Refused, StorageError
 from authmw.http.addresses import client_ip, is_encrypted, prefix
 from authmw.http.answers import error_answer
 from authmw.http.backend import backend_routes
@@ -116,6 +116,8 @@ class Api:
             return await entry.answer(request, match.parameters)
         except Refused as refused:
             return error_answer(settings, refused)
+        except StorageError:
+            return error_answer(settings, Refused("server_unavailable"))
         except Exception:
             # The traceback may hold what the caller sent, so only its place is logged.
             _log.error("request_failed", extra={"path_of_table": request.path.count("/")})

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from starlette.responses import Response
 
 from authmw.auth import Auth
-from authmw.errors import ERROR_TYPES, Refused
+from authmw.errors import ERROR_TYPES, Refused, StorageError
 from authmw.http.answers import SAFE, redirect_answer
 from authmw.http.backend import query_of
 from authmw.http.requests import Request
@@ -46,7 +46,10 @@ def refusal_page(refused: Refused) -> Response:
 def _redirect(auth: Auth) -> Target:
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
         token = query_of(request.query).get("token", "")
-        url = await auth.magic_links.destination(token, auth.core.clock.now()) if 0 < len(token) <= 512 else None
+        try:
+            url = await auth.magic_links.destination(token, auth.core.clock.now()) if 0 < len(token) <= 512 else None
+        except StorageError:
+            return page("Not just now", "<p>The link was not looked up. Try it again in a minute.</p>", 503)
         if url is None:
             return page(
                 "This link has expired", "<p>It was used already, or its time is over. Ask for a new one.</p>", 404

@@ -17,7 +17,7 @@ from authmw import drive
 from authmw.crypto import tokens
 from authmw.crypto.roots import UnknownKey
 from authmw.crypto.sealing import SealBroken, seal, unseal
-from authmw.errors import SendingFailed
+from authmw.errors import SendingFailed, StorageError
 from authmw.ledger.commits import settle
 from authmw.ledger.records import Event, Outgoing
 from authmw.operations import CLAIMED, Call, Core
@@ -76,8 +76,16 @@ async def deliver(core: Core, outgoing: Outgoing) -> SendingFailed | None:
             return await _failed(
                 core, attrs.evolve(outgoing, sealed=_sealed(core, outgoing.outgoing_id, left)), failure
             )
-    await settle(core.storage, Delete(outgoing))
+    await _settled(core, Delete(outgoing))
     return None
+
+
+async def _settled(core: Core, *writes: Write) -> None:
+    """Write what became of a message. Where storage does not take it the message is due again: it may come twice, and the call that asked for it stands either way."""
+    try:
+        await settle(core.storage, *writes)
+    except StorageError:
+        _log.error("message_not_settled")
 
 
 def _sealed(core: Core, outgoing_id: str, payload: Payload) -> bytes:
@@ -137,21 +145,26 @@ async def _failed(core: Core, outgoing: Outgoing, failure: SendingFailed) -> Sen
     now = core.clock.now()
     told: list[Write] = []
     if outgoing.reported:
-        page = await core.storage.page(Event, _about(outgoing.event_id), limit=1)
         told = [
-            Update(attrs.evolve(event, status="error", error_type="downstream_carrier_error")) for event in page.records
+            Update(attrs.evolve(event, status="error", error_type="downstream_carrier_error"))
+            for event in await _events_of(core, outgoing)
         ]
     if failure.retryable and now < outgoing.expires_at:
         wait = timedelta(seconds=max(30 * 2 ** min(outgoing.attempts, 10), failure.retry_after or 0))
         again = Update(attrs.evolve(outgoing, attempts=outgoing.attempts + 1, due_at=now + wait))
-        await settle(core.storage, again, *told)
+        await _settled(core, again, *told)
     else:
-        await settle(core.storage, Delete(outgoing), *told)
+        await _settled(core, Delete(outgoing), *told)
     return failure
 
 
-def _about(request_id: str) -> Between:
-    return Between("request", (request_id,), (request_id,))
+async def _events_of(core: Core, outgoing: Outgoing) -> tuple[Event, ...]:
+    """The event of the call that asked for a message; none where storage does not tell."""
+    asked = Between("request", (outgoing.event_id,), (outgoing.event_id,))
+    try:
+        return (await core.storage.page(Event, asked, limit=1)).records
+    except StorageError:
+        return ()
 
 
 async def deliver_all(core: Core, messages: Sequence[Outgoing]) -> SendingFailed | None:
