@@ -19,7 +19,7 @@ Action: TypeAlias = Literal["CREATE", "UPDATE", "DELETE"]
 ChangeSource: TypeAlias = Literal["DIRECT", "DASHBOARD", "SCIM"]
 Vertical: TypeAlias = Literal["CONSUMER", "B2B"]
 ANY = "*"
-_LONGEST_NAME = 200
+_LONGEST_NAME = 100
 MAXIMUM_LISTENERS = 3
 """Each leaves a row in the commit of a change, and a commit of somebody at every limit must still fit into one batch (`storage.MAX_ACTIONS`)."""
 

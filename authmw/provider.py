@@ -38,8 +38,8 @@ class Provider:
     `scopes` are the project's own, with what each lets an app do. `authorization_path` is the host's own consent page (a path of the public address); ours, at
     the mount, if it is not set. `refresh_days` is how long a refresh token lives unused. `refresh_grace_seconds` lets the refresh token before the current
     one pass again for so long, for clients that lose answers; 0 ends the family at once. `dynamic_registration` lets strangers register public clients
-    (RFC 7591). `client_documents` lets an app be known by the https address of a document that describes it,
-    which is fetched (it needs a fetcher). `device_grant` lets apps on devices without a browser be let in from elsewhere (RFC 8628). `require_pushed_requests` takes authorization requests that the app pushed before, and no others (RFC 9126). `require_dpop` refuses tokens that are not bound to a key.
+    (RFC 7591). `client_documents` lets an app be known by the https address (up to 160 characters) of a document that
+    describes it, which is fetched (it needs a fetcher). `device_grant` lets apps on devices without a browser be let in from elsewhere (RFC 8628). `require_pushed_requests` takes authorization requests that the app pushed before, and no others (RFC 9126). `require_dpop` refuses tokens that are not bound to a key.
     """
 
     scopes: Mapping[str, str] = attrs.field(factory=dict[str, str])

@@ -50,7 +50,12 @@ class Index:
 
         The others are fields of the record, which a store indexes as it writes it.
         """
-        return self.unique or not isinstance(self.values, _FieldValues)
+        return self.unique or self.fields is None
+
+    @property
+    def fields(self) -> tuple[str, ...] | None:
+        """The fields that it stands on; None if its values are worked out."""
+        return self.values.fields if isinstance(self.values, _FieldValues) else None
 
     def of(self, record: Record) -> frozenset[Value]:
         """The values this index holds of a record. Raises StorageError for one without a text."""
@@ -331,7 +336,8 @@ class Storage(Protocol):
         """All of the writes or none.
 
         Uniqueness is judged on the state after all of them, so a value may move between two records. Each key is named at most once. Raises Conflict, Duplicate,
-        OutcomeUnknown, or StorageError (also for more than MAX_WRITES writes or MAX_ACTIONS actions, and for what `authmw.storable` refuses).
+        OutcomeUnknown, or StorageError (also for more than MAX_WRITES writes or MAX_ACTIONS actions, and for what `authmw.storable` refuses: a key, an index value or a text
+        in an index that is too long, and what not every store can hold).
         """
         ...
 

@@ -80,7 +80,7 @@ class Layout(Generic[R]):
 
     def fields(self, index: Index) -> tuple[str, ...] | None:
         """The columns an index stands on, or None if it has a side table."""
-        fields: tuple[str, ...] | None = getattr(index.values, "fields", None)
+        fields = index.fields
         if index.unique or fields is None:
             return None
         indexable = {name for name, column in self.columns.items() if column.plain in (str, datetime)}

@@ -17,6 +17,8 @@ from authmw.storage import Index, Record, Value, by_field, record
 MAXIMUM_PARTS = 25
 MAXIMUM_ADDRESSES = 10
 FOUND_WORDS = 6
+FOUND_LENGTH = 500
+"""Characters of a whole name that a search looks at: three parts of 128 grow when their case is folded, and an index value has 600."""
 """So many words of a name are found each by itself; a name may have many more, and a commit has bounds."""
 
 
@@ -147,7 +149,7 @@ def _terms(subject: Subject) -> Iterator[Value]:
     names = " ".join((subject.first_name, subject.middle_name, subject.last_name)).casefold().split()
     yield from (("name", word) for word in names[:FOUND_WORDS])
     if len(names) > 1:
-        yield ("name", " ".join(names))
+        yield ("name", " ".join(names)[:FOUND_LENGTH])
 
 
 def _domains(subject: Subject) -> Iterator[Value]:

@@ -310,3 +310,5 @@ def test_addresses_of_the_page_are_where_the_page_is() -> None:
     assert not is_address("https://app.example")
     assert not is_address("https://app.example/")
     assert is_address("https://app.example/client")
+    assert is_address("https://app.example/".ljust(160, "c"))
+    assert not is_address("https://app.example/".ljust(161, "c"))  # apps are kept by it, and a key has 160 characters

@@ -14,6 +14,7 @@ from authmw.changes import Change
 from authmw.consumer.answers import AuthenticateResponse
 from authmw.drive import step
 from authmw.ledger.records import Purge
+from authmw.parameters import Name
 from authmw.people.records import MAXIMUM_ADDRESSES, MAXIMUM_PARTS, Email, Part, Session, User
 from authmw.storage import And, Storage, Update
 from authmw.testing.batch_store import BatchService, BatchStorage
@@ -126,6 +127,16 @@ def test_they_are_found_by_whatever_they_have(stage: Stage, name: str, value: An
         value = "f0 f1 f2"
     found = stage.run(stage.auth.users.search(query={"operator": "AND", "operands": [_filter(name, value)]}))
     assert [one.user_id for one in found.results] == [user.id]
+
+
+def test_a_name_that_grows_as_its_case_is_folded_is_stored_and_found(stage: Stage) -> None:
+    """Three parts of 128 letters, each of which is three when its case is folded."""
+    part = "\u0390" * 128
+    name = Name(first_name=part, middle_name=part, last_name=part)
+    made = stage.run(stage.auth.users.create(email=ADDRESS, name=name))
+    for asked in ("\u0390\u0390\u0390", f"{part} {part} {part}"):
+        query = {"operator": "AND", "operands": [_filter("full_name_fuzzy", asked)]}
+        assert [one.user_id for one in stage.run(stage.auth.users.search(query=query)).results] == [made.user_id]
 
 
 def test_one_more_address_is_refused_and_an_address_of_theirs_is_proved(stage: Stage) -> None:

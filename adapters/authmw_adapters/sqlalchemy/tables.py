@@ -9,12 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
 from authmw.errors import StorageError
+from authmw.storable import MAX_KEY, MAX_VALUE, longest_text
 from authmw.storage import Record
 from authmw_adapters.layout import Column, Layout
 from authmw_adapters.sqlalchemy.types import (
-    FIELD_LENGTH,
-    KEY_LENGTH,
-    VALUE_LENGTH,
     ExactText,
     Moment,
     Octets,
@@ -87,7 +85,7 @@ class Table(Layout[R]):
     def _made(self, column: Column) -> sa.Column[Any]:
         made: Any
         if column.plain is str:
-            made = ExactText(KEY_LENGTH if column.name == self.key else self._length(column.name))
+            made = ExactText(MAX_KEY if column.name == self.key else self._length(column.name))
         else:
             made = _TYPES[column.plain]
         default = self._default(column.default) if column.default is not None else None
@@ -106,7 +104,7 @@ class Table(Layout[R]):
     def _length(self, name: str) -> int | None:
         """The longest text of a column, where it shares the room of an index with others; None where it has no index."""
         together = [len(fields) for index in self.description.indexes if name in (fields := self.fields(index) or ())]
-        return min(FIELD_LENGTH, VALUE_LENGTH // max(together)) if together else None
+        return longest_text(max(together)) if together else None
 
     def _default(self, value: object) -> sa.TextClause:
         """A field's default as SQL, so that a row outlives a field and an older row gets a newer one. Data definition takes no parameters."""
@@ -136,8 +134,8 @@ class Table(Layout[R]):
         side = sa.Table(
             self.side(name),
             self.metadata,
-            sa.Column("value", ExactText(VALUE_LENGTH), primary_key=True),
-            sa.Column("record", ExactText(KEY_LENGTH), primary_key=not unique, nullable=False),
+            sa.Column("value", ExactText(MAX_VALUE), primary_key=True),
+            sa.Column("record", ExactText(MAX_KEY), primary_key=not unique, nullable=False),
         )
         sa.Index(f"{self.side(name)}_record", side.c.record)
         return side

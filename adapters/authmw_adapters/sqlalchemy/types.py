@@ -14,13 +14,6 @@ from sqlalchemy.types import DateTime, LargeBinary, TypeDecorator, TypeEngine, U
 
 from authmw.storage import moment
 
-KEY_LENGTH = 160
-"""The longest key in characters on MySQL and MariaDB."""
-FIELD_LENGTH = 255
-"""The longest text of a column that has an index, on MySQL and MariaDB; 200 where three share one."""
-VALUE_LENGTH = 600
-"""The longest value of a side table: with a key it fills the 3,072 bytes of an InnoDB index."""
-
 
 def is_mysql(dialect: Dialect) -> bool:
     """Whether this is MySQL or MariaDB."""

@@ -9,7 +9,7 @@ from typing import Any
 from authmw.errors import Refused
 from authmw.identifiers import is_own_id
 from authmw.oauth_providers import PROVIDERS, OAuthProvider
-from authmw.people.records import ABSENT
+from authmw.people.records import ABSENT, FOUND_LENGTH
 from authmw.storage import And, Between, Equals, Filter, OneOf, Or, StartsWith, moment
 
 MAXIMUM_VALUES = 100
@@ -108,7 +108,7 @@ def _beginning(field: str, text: str) -> Filter:
         case "phone":
             return StartsWith("phone", (f"+{text.lstrip('+')}",))
         case _:
-            return StartsWith("terms", (field, text.casefold()))
+            return StartsWith("terms", (field, text.casefold()[:FOUND_LENGTH]))
 
 
 def _verified(kind: str) -> Callable[[Any], Filter]:

@@ -21,6 +21,7 @@ from authmw.people.apps import ConnectedApp
 from authmw.platform.connected_apps.rules import check_redirect_url, check_urls
 from authmw.ports import FetchRequest
 from authmw.signin.limits import charge
+from authmw.storable import MAX_KEY
 from authmw.urls import Malformed, split_url
 
 LARGEST = 5 * 1024
@@ -34,8 +35,8 @@ _GRANTS = frozenset({"authorization_code", "refresh_token", "urn:ietf:params:oau
 
 
 def is_address(client_id: str) -> bool:
-    """Whether a client id is the address of a document: https, with a path that names something."""
-    if not client_id.startswith("https://"):
+    """Whether a client id is the address of a document: https, with a path that names something, and at most 160 characters, for apps are kept by it."""
+    if not client_id.startswith("https://") or len(client_id) > MAX_KEY:
         return False
     try:
         split = split_url(client_id)

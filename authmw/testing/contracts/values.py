@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from authmw.errors import StorageError
+from authmw.errors import Conflict, StorageError
 from authmw.storage import Equals, Insert, Order, Update
 from authmw.testing.contracts.base import Contract
 from authmw.testing.contracts.driven import Driven
@@ -109,6 +109,42 @@ class ValuesContract(Contract):
         assert store.find(Thing, "nick", ("n" * 500,)) == expected
         assert store.find(Thing, "nick", ("n" * 499,)) is None
         assert store.all(Thing, Equals("pair", long)) == [expected]
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"id": "k" * 161},
+            {"owner": "i" * 256},
+            {"nick": "n" * 601},
+            {"nick": "\x01" * 301},
+            {"tags": ("t" * 601,)},
+            {"owner": "i" * 255, "tags": ("t" * 345,)},
+        ],
+        ids=["key", "text of two", "unique", "escaped", "one of several", "worked out"],
+    )
+    def test_what_is_longer_than_a_store_can_look_for_is_refused_before_it_is_stored(
+        self, store: Driven, changes: dict[str, Any]
+    ) -> None:
+        """Some databases bound what they index; no adapter may find it out for itself."""
+        short = Thing(id="a")
+        store.commit(Insert(short))
+        with pytest.raises(StorageError) as refused:
+            store.commit(Insert(attrs.evolve(Thing(id="b"), **changes)))
+        assert not isinstance(refused.value, Conflict)
+        if "id" not in changes:
+            with pytest.raises(StorageError):
+                store.commit(Update(attrs.evolve(short, version=1, **changes)))
+        assert store.all(Thing) == [attrs.evolve(short, version=1)]
+
+    @pytest.mark.parametrize("text", ["n" * 600, "\x02" * 300, "\U0001f511" * 600], ids=["plain", "escaped", "wide"])
+    def test_the_longest_index_value_is_found_and_told_from_one_that_is_shorter(self, store: Driven, text: str) -> None:
+        store.commit(Insert(Thing(id="\U0001f511" * 160, nick=text)))
+        held = store.find(Thing, "nick", (text,))
+        assert held is not None
+        assert (held.id, held.nick) == ("\U0001f511" * 160, text)
+        assert store.find(Thing, "nick", (text[:-1],)) is None
+        assert store.find(Thing, "nick", (text + "n",)) is None
+        assert store.get(Thing, "\U0001f511" * 161) is None
 
     # Times
 
