@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from authmw.clock import standing_still
 from authmw.errors import AuthError
 from authmw.storage import IO, Cursor, Filter, Order, Page, Record, Storage, Value, Write
 
@@ -33,6 +34,11 @@ def interleave(coroutines: Sequence[Coroutine[Any, Any, T]], seed: int) -> list[
 
     Any other exception is raised, once all coroutines are closed. RuntimeError for one that waits for something else than its turn.
     """
+    with standing_still():
+        return _interleaved(coroutines, seed)
+
+
+def _interleaved(coroutines: Sequence[Coroutine[Any, Any, T]], seed: int) -> list[T | AuthError]:
     outcomes: dict[int, T | AuthError] = {}
     running = {number: _Actor(work) for number, work in enumerate(coroutines)}
     try:

@@ -16,6 +16,7 @@ import attrs
 
 from authmw import Auth, Cookies, Settings
 from authmw.auth import KINDS
+from authmw.clock import standing_still
 from authmw.consumer.answers import SignInResponse, sign_in_answer
 from authmw.drive import step
 from authmw.errors import Refused, StorageError
@@ -135,7 +136,8 @@ class Side:
         self.calls += 1
         caller = Caller() if session_token is None else attrs.evolve(BROWSER, session_token=session_token)
         try:
-            with self.auth.acting_as(caller):
+            # What a step may do is no matter of how long the machine takes for it.
+            with standing_still(), self.auth.acting_as(caller):
                 answer = step(work)
                 here = visit.get()
                 return "", (answer, here.kept if here else None)

@@ -324,7 +324,7 @@ PLANTS: dict[str, tuple[Any, str, Any]] = {
         lambda challenge: otps.Insert(attrs.evolve(challenge, challenge_id="x")),
     ),
     "a step is good twice": (totps, "_accepted", lambda call, held, code: step_of(call.now)),
-    "a recovery code is good twice": (totps, "without", lambda kept, _: kept),
+    "a recovery code is good twice": (totps, "without", lambda kept, *_: kept),
     "a recovery code ends nothing": (totps, "end_all", lambda _, user: user),
 }
 

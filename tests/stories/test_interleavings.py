@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
 import pytest
 
-from authmw import Auth, Cookies, Refused, Settings
+from authmw import Auth, Cookies, Refused, Settings, clock
 from authmw.consumer.answers import AuthenticateResponse
 from authmw.drive import step
 from authmw.errors import AuthError
@@ -441,6 +444,21 @@ def test_one_seed_is_one_order(stage: Stage) -> None:
     assert orders[0] == orders[1]
     assert orders[0] != orders[2]
     assert sorted(orders[0]) == ["a"] * 5 + ["b"] * 5
+
+
+def test_a_machine_on_which_everything_takes_long_changes_no_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order decides alone: nobody's patience ends in it, however loaded the machine is."""
+    monkeypatch.setattr(clock, "time", SimpleNamespace(monotonic=partial(next, count(step=10.0))))
+    stage = Stage()
+    outside = clock.ticks()
+    for seed in range(40):
+        ada, bob = people = two_administrators(stage, seed)
+        done = interleave(
+            [stage.trials.demote(actor=ada, target=bob), stage.trials.demote(actor=bob, target=ada)], seed
+        )
+        assert sum(refused(one) for one in done) == 1, seed
+        assert administrators_left(stage, people) == 1, seed
+    assert clock.ticks() > outside
 
 
 def test_every_commit_of_a_story_is_in_the_log(stage: Stage) -> None:
