@@ -45,7 +45,8 @@ class AuthMiddleware:
         if kind == "http":
             path: str = scope["path"]
             root: str = scope.get("root_path", "")
-            if root and path.startswith(root):
+            # Servers differ in whether the path repeats the root; a path that only begins with the same letters does not.
+            if root and path.startswith(root) and path[len(root) :].startswith("/"):
                 path = path[len(root) :]
             # Most paths are the host's, and are told by this one look.
             if path.startswith(self._prefixes):
@@ -105,6 +106,8 @@ class AuthMiddleware:
 
     async def _ours(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body(receive)
+        if body is None:
+            return
         request = Request(
             method=scope["method"],
             path=path,
@@ -199,12 +202,14 @@ def _headers(scope: Scope) -> dict[str, tuple[str, ...]]:
     return headers
 
 
-async def _body(receive: Receive) -> bytes:
-    """The body, read no further than one chunk over the limit."""
+async def _body(receive: Receive) -> bytes | None:
+    """The body, read no further than one chunk over the limit; None if its sender left before its end."""
     chunks: list[bytes] = []
     size = 0
     while size <= MAXIMUM_BODY:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         chunk = message.get("body", b"")
         chunks.append(chunk)
         size += len(chunk)

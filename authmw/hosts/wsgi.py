@@ -195,14 +195,25 @@ def _headers(environ: Environ) -> dict[str, tuple[str, ...]]:
 
 
 def _body(environ: Environ) -> bytes:
-    """As many bytes as were announced, one over the limit at most; no length means no body."""
+    """As many bytes as were announced, one over the limit at most. Without a length, as many as there are if the server says that its input ends, else none."""
+    announced = environ.get("CONTENT_LENGTH")
+    if not announced:
+        return _until_its_end(environ["wsgi.input"]) if environ.get("wsgi.input_terminated") else b""
     try:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
+        length = int(announced)
     except ValueError:
         return b""
     if length > MAXIMUM_BODY:
         return b"\0" * (MAXIMUM_BODY + 1)  # refused for its size before anything reads it
     data: bytes = environ["wsgi.input"].read(length) if length > 0 else b""
+    return data
+
+
+def _until_its_end(source: Any) -> bytes:
+    """A body that came in chunks, read no further than one byte over the limit."""
+    data = b""
+    while len(data) <= MAXIMUM_BODY and (chunk := source.read(MAXIMUM_BODY + 1 - len(data))):
+        data += chunk
     return data
 
 
