@@ -5,7 +5,7 @@ export UV_SYSTEM_CERTS = 1
 .PHONY: demo test check bench guarded coverage lock clean
 
 demo: .venv/ready
-	$(BIN)/authmw dev
+	$(BIN)/authmw dev $(if $(PORT),--port $(PORT))
 
 test: .venv/ready .venv/js-ready
 	$(BIN)/python -m pytest -n auto --dist loadgroup

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ import uvicorn
 
 from authmw.auth import Auth
 from authmw.cli.demo import LOOPBACK_HOSTS, demo_app
+from authmw.errors import StorageError
 from authmw.provider import Provider
 from authmw.redirects import RedirectType, RedirectURL
 from authmw.settings import Cookies, Settings
@@ -59,24 +61,37 @@ def dev_auth(database: Path, url: str, inbox: Inbox | None = None) -> Auth:
 
 
 def serve(host: str, port: int, database: Path, ready_file: Path | None) -> None:
-    """Serve the demo until it is interrupted."""
-    listening = _listen(host, port)
-    url = f"http://localhost:{listening.getsockname()[1]}"
-    inbox = Inbox()
-    auth = dev_auth(database, url, inbox)
-    auth.run(auth.keys.active())
+    """Serve the demo until it is interrupted. Raises ClickException for what it cannot listen on, keep its data in or write to."""
+    with _listen(host, port) as listening, suppress(KeyboardInterrupt):
+        _serve(listening, host, database, ready_file)
+    click.echo("Stopped.")
+
+
+def _serve(listening: socket.socket, host: str, database: Path, ready_file: Path | None) -> None:
+    url, inbox = f"http://localhost:{listening.getsockname()[1]}", Inbox()
+    _forget(ready_file)
+    auth = _opened(database, url, inbox)
     # Whoever listens for other machines is asked for by names that nobody here knows.
     hosts = ("*",) if host in {"0.0.0.0", "::"} else (*LOOPBACK_HOSTS, host)  # noqa: S104 -- compared, never bound by itself
     config = uvicorn.Config(demo_app(auth, inbox, hosts), log_level="warning", server_header=False)
-    _announce(url)
-    if ready_file is not None:
-        _write_ready(ready_file, url)
     try:
+        _announce(url)
+        if ready_file is not None:
+            _write_ready(ready_file, url)
         uvicorn.Server(config).run([listening])
-    except KeyboardInterrupt:
-        click.echo("Stopped.")
     finally:
         auth.close()
+        _forget(ready_file)
+
+
+def _opened(database: Path, url: str, inbox: Inbox) -> Auth:
+    try:
+        auth = dev_auth(database, url, inbox)
+        auth.run(auth.keys.active())
+    except StorageError as fault:
+        message = f"{database} cannot be used: {fault} Name another file by --database."
+        raise click.ClickException(message) from None
+    return auth
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -119,6 +134,17 @@ def _write_ready(path: Path, url: str) -> None:
         "inbox_url": f"{url}/dev/inbox.json",
         "pid": os.getpid(),
     }
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(facts))
-    partial.replace(path)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(json.dumps(facts))
+        partial.replace(path)
+    except OSError:
+        message = f"{path} cannot be written."
+        raise click.ClickException(message) from None
+
+
+def _forget(ready_file: Path | None) -> None:
+    """Nobody who waits for the file shall take one of an earlier run for this one's."""
+    if ready_file is not None:
+        with suppress(OSError):
+            ready_file.unlink()

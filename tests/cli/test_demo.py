@@ -93,6 +93,18 @@ def test_a_host_that_is_not_this_machine_is_said_to_be_none(tmp_path: Path) -> N
         serve("192.0.2.1", 0, tmp_path / "dev.sqlite3", None)
 
 
+@pytest.mark.parametrize("name", ["no/such/folder/dev.sqlite3", "junk.sqlite3", "."])
+def test_a_file_that_is_no_database_of_ours_is_said_to_be_none(tmp_path: Path, name: str) -> None:
+    (tmp_path / "junk.sqlite3").write_text("a letter to grandmother, and no database\n" * 100)
+    with pytest.raises(ClickException, match="cannot be used"):
+        serve("127.0.0.1", 0, tmp_path / name, None)
+
+
+def test_a_ready_file_that_cannot_be_written_is_said_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(ClickException, match="cannot be written"):
+        serve("127.0.0.1", 0, tmp_path / "dev.sqlite3", tmp_path / "no" / "ready.json")
+
+
 PASSWORD = "lovely purple submarine kettle"
 
 

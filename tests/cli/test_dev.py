@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -107,13 +109,36 @@ def test_another_session_can_be_ended_from_the_account_page(browser: TestClient,
     assert browser.get("/api/me").status_code == 200
 
 
+def backend(facts: dict[str, Any]) -> httpx2.Client:
+    """A backend of the project that runs; `localhost` may mean an address that nobody listens at."""
+    near = facts["url"].replace("localhost", "127.0.0.1")
+    return httpx2.Client(base_url=near, auth=(facts["project_id"], facts["secret"]))
+
+
+def test_people_sessions_and_keys_survive_a_restart(tmp_path: Path) -> None:
+    """What was signed before is proved after, under keys that are published as before; the file that says it is ready is of one run."""
+    made: dict[str, Any] = {}
+    told: list[tuple[Any, ...]] = []
+    for _ in range(2):
+        with dev_server(tmp_path) as (process, facts), backend(facts) as client:
+            assert facts["pid"] == process.pid
+            if not made:
+                user = client.post("/v1/users", json={"email": "ada@example.org"}).json()
+                link = client.post("/v1/magic_links", json={"user_id": user["user_id"]}).json()
+                body = {"token": link["token"], "session_duration_minutes": 60}
+                made = client.post("/v1/magic_links/authenticate", json=body).json()
+            proved = client.post("/v1/sessions/authenticate", json={"session_jwt": made["session_jwt"]}).json()
+            keys = client.get(f"/v1/sessions/jwks/{facts['project_id']}").json()["keys"]
+            told.append((proved["session"]["session_id"], proved["user"]["emails"], keys))
+        assert not (tmp_path / "ready.json").exists()
+    assert told[0] == told[1]
+
+
 def test_the_command_serves_and_stops_cleanly(tmp_path: Path) -> None:
     with dev_server(tmp_path) as (process, facts):
         assert facts["pid"] == process.pid
         assert facts["inbox_url"] == f"{facts['url']}/dev/inbox.json"
-        import httpx2
-
-        with httpx2.Client() as client:
-            assert client.get(f"{facts['url'].replace('localhost', '127.0.0.1')}/api/me").status_code == 401
+        with backend(facts) as client:
+            assert client.get("/api/me").status_code == 401
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 0

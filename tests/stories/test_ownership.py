@@ -16,10 +16,10 @@ AUTHENTICATE = "/v1/magic_links/authenticate"
 PROVE = "/v1/sessions/authenticate"
 
 
-def embedded_session(world: World, user_id: str) -> dict:
+def embedded_session(world: World, user_id: str, minutes: int = 60) -> dict:
     """A session that proves nothing of an address."""
     token = world.backend("POST", "/v1/magic_links", {"user_id": user_id}).json["token"]
-    answer = world.backend("POST", AUTHENTICATE, {"token": token, "session_duration_minutes": 60})
+    answer = world.backend("POST", AUTHENTICATE, {"token": token, "session_duration_minutes": minutes})
     assert answer.status == 200
     return answer.json
 
@@ -130,6 +130,17 @@ def test_the_newest_of_many_sessions_are_listed(world: World) -> None:
         world.clock.advance(seconds=1)
     listed = world.backend("GET", f"/v1/sessions?user_id={user}").json["sessions"]
     assert [one["session_id"] for one in listed] == born[:4:-1]
+
+
+def test_a_long_session_is_listed_however_many_short_ones_came_and_went_since(world: World) -> None:
+    user = world.backend("POST", "/v1/users", {"email": "a@example.org"}).json["user_id"]
+    long = embedded_session(world, user, minutes=60)["session"]["session_id"]
+    for _ in range(101):
+        world.clock.advance(seconds=1)
+        embedded_session(world, user, minutes=5)
+    world.clock.advance(minutes=10)
+    listed = world.backend("GET", f"/v1/sessions?user_id={user}").json["sessions"]
+    assert [one["session_id"] for one in listed] == [long]
 
 
 def test_a_jwt_that_outlives_its_session_opens_nothing(world: World) -> None:

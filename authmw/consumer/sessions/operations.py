@@ -19,12 +19,17 @@ from authmw.ledger.commits import commit, touch
 from authmw.operations import Call, Response, current_call, operation
 from authmw.parameters import JWT, Claims, Id, RoleId, SessionMinutes, Token
 from authmw.people.directory import user_by_reference
-from authmw.people.records import Session
+from authmw.people.records import Session, User
 from authmw.permissions import Policy, granting_roles
 from authmw.rows import Row
 from authmw.signin.rules import end_of, is_impersonated, lives, merged_claims, needs_touch, roles_of
 from authmw.signin.sessions import Live, derive_token, live_session, sign_jwt, with_new_secret
-from authmw.storage import Between, Delete, Order, Update
+from authmw.storage import Between, Cursor, Delete, Order, Update
+
+LISTED = 100
+"""Sessions of one answer."""
+PAGES = 20
+"""So many pages of a user's sessions are looked through for the live ones."""
 
 
 class AuthorizationCheck(msgspec.Struct, kw_only=True):
@@ -76,12 +81,8 @@ class Sessions(ForeignSessions):
         """The live sessions of a user, newest first, at most 100. Refused: `user_not_found`."""
         call = current_call()
         user = await user_by_reference(call.storage, user_id)
-        theirs = Between("subject", (user.id,), (user.id, "~"))
-        page = await call.storage.page(Session, theirs, order=Order("subject", descending=True), limit=100)
-        rules = call.settings.sessions
-        live = [session for session in page.records if lives(session, user, call.now, rules)]
-        live.sort(key=lambda session: session.started_at, reverse=True)
         roles = roles_of(user)
+        live = await _living(call, user)
         return GetResponse(sessions=[session_answer(attrs.evolve(session, roles=roles)) for session in live])
 
     @operation("POST", "/v1/sessions/authenticate", action="SessionsAuthenticate")
@@ -186,6 +187,22 @@ class Sessions(ForeignSessions):
         if project_id != call.settings.project_id:
             raise Refused("project_not_found")
         return JWKSResponse(keys=await self.keys.published())
+
+
+async def _living(call: Call, user: User) -> list[Session]:
+    """The newest live sessions of a user; those that are over stand among them until they are swept, and hide none."""
+    theirs = Between("subject", (user.id,), (user.id, "~"))
+    live: list[Session] = []
+    after: Cursor | None = None
+    for _ in range(PAGES):
+        page = await call.storage.page(
+            Session, theirs, order=Order("subject", descending=True), after=after, limit=LISTED
+        )
+        live += (session for session in page.records if lives(session, user, call.now, call.settings.sessions))
+        after = page.cursor
+        if after is None or len(live) >= LISTED:
+            break
+    return sorted(live, key=lambda session: session.started_at, reverse=True)[:LISTED]
 
 
 def _verdict(policy: Policy, live: Live, check: AuthorizationCheck | None) -> AuthorizationVerdict | None:
