@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ import msgspec
 from authmw import drive
 from authmw.changes import Listen, Listeners, Shown
 from authmw.clock import Clock, SystemClock
-from authmw.errors import Misconfigured
+from authmw.errors import Misconfigured, StorageError
 from authmw.factors.challenges import Challenge
 from authmw.factors.spent import SpentToken
 from authmw.guard.bearer import BearerGuard
@@ -148,10 +148,17 @@ class Auth(Products):
         return drive.run(self.storage.io, work)
 
     async def start(self) -> None:
-        """Make storage ready; a host with an asynchronous storage calls this at start-up (the ASGI middleware does, at lifespan)."""
+        """Make storage ready; a host that calls operations of its own with an asynchronous storage calls this at start-up (the ASGI middleware does, at lifespan, and
+        either middleware at the first request that needs it).
+        """
         if not self._prepared:
             await self.storage.prepare(KINDS)
             self._prepared = True
+
+    def ready(self) -> None:
+        """The same from synchronous code."""
+        if not self._prepared:
+            self.run(self.start())
 
     async def work(self) -> int:
         """One round of background work: send what is due, tell changes to those who listen, clear up behind deletions, sweep what expired; how many of these were done."""
@@ -168,7 +175,8 @@ class Auth(Products):
 
         Meant for a route or probe of the host's own: `200 if (await auth.health()).healthy else 503`.
         """
-        await self.start()
+        with suppress(StorageError):  # which is what will be found
+            await self.start()
         return await drive.brought(self.storage.io, health_of(self.core, self.keys, self.notes))
 
     def setup(self) -> tuple[Finding, ...]:

@@ -101,7 +101,6 @@ class AuthMiddleware:
         return found
 
     async def _awaited(self, scope: Scope) -> Found:
-        await self._auth.start()
         return await self._visitor.awaited(_cookies(scope["headers"]))
 
     async def _ours(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,7 +116,6 @@ class AuthMiddleware:
             peer=_peer(scope),
             scheme=scope.get("scheme", "http"),
         )
-        await self._auth.start()
         answer = await drive.operate(self._io, self._api.answer(request))
         await _send(answer, send, head=scope["method"] == "HEAD")
 

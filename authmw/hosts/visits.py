@@ -9,7 +9,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from authmw.auth import Auth
-from authmw.errors import Refused
+from authmw.errors import Refused, StorageError
 from authmw.guard.bearer import Presented
 from authmw.guard.origins import SAFE_METHODS, from_this_site
 from authmw.guard.sessions import Found
@@ -55,11 +55,19 @@ class Visitor:
         self._auth.incidents.tell("duplicate_cookie", address, prefix(address))
 
     async def awaited(self, cookies: Sequence[str]) -> Found:
-        """The outcome with storage, on a loop."""
+        """The outcome with storage, on a loop. Nobody is known while storage cannot be made ready."""
+        try:
+            await self._auth.start()
+        except StorageError:
+            return self.nobody
         return await self._guard.awaited(*self._tokens(cookies), self.now())
 
     def waited(self, cookies: Sequence[str]) -> Found:
         """The outcome with storage, on the host's thread."""
+        try:
+            self._auth.ready()
+        except StorageError:
+            return self.nobody
         return self._guard.waited(*self._tokens(cookies), self.now())
 
     def _tokens(self, cookies: Sequence[str]) -> tuple[str | None, str | None]:

@@ -112,6 +112,7 @@ class Api:
         try:
             self._be_encrypted(request, caller)
             _be_what_it_says(request, method)
+            await self.auth.start()
             await self.auth.core.project.now()
             return await entry.answer(request, match.parameters)
         except Refused as refused:
