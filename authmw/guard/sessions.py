@@ -176,7 +176,7 @@ class SessionGuard:
 
     async def _found(self, token: str | None, jwt: str | None, now: datetime) -> Found:
         try:
-            await self._keys.load()
+            await self._keys.verifying(jwts.key_id(jwt) if jwt else None)
             known = self.known(token, jwt, now)
             if known is not None:
                 return known
@@ -190,7 +190,7 @@ class SessionGuard:
         """As storage knows the session now. A living JWT says which it is, so that none is signed anew on each request."""
         core = self._core
         try:
-            await self._keys.load()
+            await self._keys.verifying(jwts.key_id(jwt) if jwt else None)
             proved = self._by_jwt(jwt, now) if jwt else None
             if proved is not None:
                 said = proved.session

@@ -127,7 +127,7 @@ async def live_by_jwt(storage: Storage, keys: KeyRing, token: str, settings: Set
     try:
         claims = jwts.verify(
             token,
-            await keys.verifying(),
+            await keys.verifying(jwts.key_id(token)),
             issuers=settings.issuers,
             audience=settings.project_id,
             now=now,
