@@ -75,6 +75,7 @@ class SignInMachine(RuleBasedStateMachine):
         self.sessions: list[Held] = []
         self.quiet_until: dict[str, float] = {}
         self.canaries: set[str] = set()
+        self.asked: dict[str, tuple[int, float]] = {}
 
     # -- how a step is made
 
@@ -115,6 +116,20 @@ class SignInMachine(RuleBasedStateMachine):
 
     def person_at(self, text: str) -> Person | None:
         return next((one for one in self.people if not one.gone and one.at(text)), None)
+
+    def remember_part(self, name: str, person: Person, kind: str) -> None:
+        """Keep the id of a person's part on both sides under a name, as a backend would read it from its own database."""
+        for side in self.sides:
+            user = next(one for one in side.records(User) if one.id == side.held[person.name])
+            side.held[name] = user.parts_of(kind)[0].part_id
+
+    def has_room(self, what: str, most: int) -> bool:
+        """Whether a run may ask once more for something that is limited by the minute: those limits are told elsewhere, and a clock that went back frees nobody."""
+        count, newest = self.asked.get(what, (0, -1e12))
+        if count >= most or self.now < newest:
+            return False
+        self.asked[what] = count + 1, self.now
+        return True
 
     def pick(self, among: list[Any], index: int) -> Any:
         return among[index % len(among)] if among else None

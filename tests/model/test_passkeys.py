@@ -41,11 +41,9 @@ class PasskeyMachine(SignInMachine):
     def __init__(self) -> None:
         super().__init__()
         self.passkeys: list[Passkey] = []
-        self.asked: dict[str, int] = {}
 
     def _asks(self, person: Person) -> bool:
-        self.asked[person.name] = self.asked.get(person.name, 0) + 1
-        return self.asked[person.name] <= CHALLENGES
+        return self.has_room(f"passkey challenges of {person.name}", CHALLENGES)
 
     def _stands(self, passkey: Passkey) -> bool:
         newest = [one for one in self.passkeys if one.person is passkey.person][-1]
