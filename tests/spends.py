@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
+import msgspec
 import pyotp
 
 from authmw import Auth, OAuthProvider, Refused
 from authmw import Provider as ProviderRules
-from authmw.testing import DeviceKey, VirtualAuthenticator
+from authmw.ports import IO, FetchAnswer, FetchRequest
+from authmw.testing import DeviceKey, FixedClock, StandIns, VirtualAuthenticator
+from authmw.testing.stand_ins import Person
 from authmw_adapters.fetcher import GuardedFetcher
-from tests.oauth_provider import CLIENT, fetcher_of, playing
+from tests.oauth_provider import CLIENT, Provider, fetcher_of, jwk, playing
 from tests.oauth_provider import SECRET as CLIENT_SECRET
 from tests.stories import (
     test_biometrics,
     test_crypto_wallets,
+    test_devices,
     test_impersonation,
     test_oauth,
     test_password_resets,
@@ -28,7 +32,7 @@ from tests.stories import (
 )
 from tests.trusted_issuer import PROFILE, Issuer, profile
 from tests.wallets import EthereumWallet, SolanaWallet
-from tests.world import World
+from tests.world import PUBLIC_TOKEN, URL, World
 
 ADA = "ada@example.org"
 Spend = Callable[[World, dict[str, Any]], str]
@@ -173,7 +177,110 @@ def _exchange(world: World) -> dict[str, Any]:
     return _session(access_token=app.tokens(scopes=["full_access"])["access_token"])
 
 
+STAND_INS = StandIns(f"{URL}/stand-ins", FixedClock())
+"""Providers in this process, whose codes are good once too; a process that is forked has them as well."""
+_OAUTH: dict[str, Any] = {"oauth": STAND_INS.configured(), "fetcher": STAND_INS}
+
+
+class Published:
+    """The keys of the provider that signs for native apps and One Tap, without a network."""
+
+    io: IO = "instant"
+    local = True
+
+    async def fetch(self, request: FetchRequest) -> FetchAnswer:
+        body = msgspec.json.encode({"keys": [jwk()]})
+        return FetchAnswer(status=200, headers={"content-type": "application/json"}, body=body)
+
+
+_SIGNED: dict[str, Any] = {
+    "oauth": (OAuthProvider(name="google", client_id=CLIENT, client_secret=CLIENT_SECRET),),
+    "fetcher": Published(),
+}
+
+
+def _google(world: World) -> Provider:
+    return Provider("google", world.clock, person=test_oauth.PEOPLE["google"][0])
+
+
+def _state(world: World) -> dict[str, Any]:
+    """A browser on its way back from the provider."""
+    start = world.auth.run(world.auth.oauth.start(provider="google", public_token=PUBLIC_TOKEN))
+    asked = dict(parse_qsl(urlsplit(start.redirect_url).query))
+    back = STAND_INS.agree("google", asked, Person(email=ADA)).parameters
+    place = world.auth.oauth.callback_url("google").rpartition("/")[2]
+    return {"oauth_callback_id": place, "binding": start.binding, **back}
+
+
+def _attach(world: World) -> dict[str, Any]:
+    body = {"provider": "google", "user_id": world.sign_in()["user_id"]}
+    token = world.backend("POST", "/v1/oauth/attach", body).json["oauth_attach_token"]
+    return {"provider": "google", "public_token": PUBLIC_TOKEN, "oauth_attach_token": token}
+
+
+def _one_tap(world: World) -> dict[str, Any]:
+    start = world.auth.run(world.auth.oauth.google_one_tap.start(public_token=PUBLIC_TOKEN))
+    token = _google(world).id_token(start.nonce)
+    return {"id_token": token, "stytch_csrf_token": start.stytch_csrf_token, "binding": start.binding}
+
+
+def _native(world: World) -> dict[str, Any]:
+    return _session(id_token=_google(world).id_token(None))
+
+
+def _invited(world: World) -> dict[str, Any]:
+    world.backend("POST", "/v1/magic_links/email/invite", {"email": ADA})
+    return _session(token=world.token())
+
+
+def _pushed(world: World) -> dict[str, Any]:
+    app = test_provider.app(world)
+    said = {"client_id": app.id, "redirect_uri": test_provider.BACK, "response_type": "code"}
+    asked = {**said, "scope": "openid", "code_challenge": test_provider.CHALLENGE, "code_challenge_method": "S256"}
+    uri = app.form("par", {**asked, **app.credentials()}).json["request_uri"]
+    answer = {"scopes": ["openid"], "code_challenge": test_provider.CHALLENGE, "request_uri": uri}
+    return {**said, **answer, "consent_granted": True, "session_token": app.person["session_token"]}
+
+
+def _device_code(world: World) -> dict[str, Any]:
+    app = test_provider.app(world)
+    begun = test_devices.begins(app)
+    assert test_devices.by_backend(app, begun).status == 200
+    return {"grant_type": test_devices.GRANT, "device_code": begun["device_code"], **app.credentials()}
+
+
+def _user_code(world: World) -> dict[str, Any]:
+    app = test_provider.app(world)
+    begun = test_devices.begins(app)
+    return {
+        "user_code": begun["user_code"],
+        "consent_granted": True,
+        "session_token": app.person["session_token"],
+    }
+
+
+def _new_passkey(world: World) -> dict[str, Any]:
+    user = world.sign_in()["user_id"]
+    options = test_webauthn.creation(world, user)
+    return {
+        "user_id": user,
+        "public_key_credential": VirtualAuthenticator().register(options, origin=test_webauthn.ORIGIN),
+    }
+
+
+def _new_device(world: World) -> dict[str, Any]:
+    device, user = DeviceKey(), world.sign_in()["user_id"]
+    start = test_biometrics.begun(world, device, user)
+    registration = start["biometric_registration_id"]
+    return {
+        "user_id": user,
+        "biometric_registration_id": registration,
+        "signature": device.sign(start["challenge"]),
+    }
+
+
 _PROVIDER = {"provider": ProviderRules()}
+_DEVICES = {"provider": ProviderRules(device_grant=True)}
 _TOKEN = "/v1/oauth2/token"
 
 ROWS = (
@@ -288,5 +395,72 @@ ROWS = (
         spend=by_operation("sessions.exchange_access_token"),
         late=frozenset({"idp_access_token_could_not_be_exchanged"}),
         settings=_PROVIDER,
+    ),
+    OneUse(
+        name="state of a provider's sign-in",
+        held=_state,
+        spend=by_operation("oauth.callback"),
+        late=frozenset({"oauth_state_used"}),
+        settings=_OAUTH,
+    ),
+    OneUse(
+        name="attach token",
+        held=_attach,
+        spend=by_operation("oauth.start"),
+        late=frozenset({"oauth_attach_token_not_found"}),
+        settings=_OAUTH,
+    ),
+    OneUse(
+        name="nonce of One Tap",
+        held=_one_tap,
+        spend=by_operation("oauth.google_one_tap.submit"),
+        late=frozenset({"oauth_state_used"}),
+        settings=_SIGNED,
+    ),
+    OneUse(
+        name="ID token of a native app",
+        held=_native,
+        spend=by_operation("oauth.id_tokens.google"),
+        late=frozenset({"oauth_flow_callback_error"}),
+        settings=_SIGNED,
+    ),
+    OneUse(
+        name="invitation",
+        held=_invited,
+        spend=by_operation("magic_links.authenticate"),
+        late=frozenset({"unable_to_auth_magic_link"}),
+    ),
+    OneUse(
+        name="pushed request",
+        held=_pushed,
+        spend=by_operation("idp.oauth.authorize"),
+        late=frozenset({"invalid_request_uri"}),
+        settings=_PROVIDER,
+    ),
+    OneUse(
+        name="device code",
+        held=_device_code,
+        spend=by_form(_TOKEN),
+        late=frozenset({"slow_down", "invalid_grant"}),
+        settings=_DEVICES,
+    ),
+    OneUse(
+        name="user code of a device",
+        held=_user_code,
+        spend=by_operation("idp.devices.decide"),
+        late=frozenset({"user_code_not_found", "too_many_requests"}),
+        settings=_DEVICES,
+    ),
+    OneUse(
+        name="challenge of a new passkey",
+        held=_new_passkey,
+        spend=by_operation("webauthn.register"),
+        late=frozenset({"no_pending_webauthn_registration", "duplicate_webauthn_registration"}),
+    ),
+    OneUse(
+        name="challenge of a new device key",
+        held=_new_device,
+        spend=by_operation("biometrics.register"),
+        late=frozenset({"unable_to_register_biometric_registration", "duplicate_biometric_registration"}),
     ),
 )

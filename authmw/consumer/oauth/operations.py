@@ -159,6 +159,9 @@ class OAuth(Product):
                 places = destinations(call, None, None)
                 return await one_tapped(call, self.directory, form["credential"], visitor, None, places, forms)
         flow = await flow_of(call, FLOW, setup.name, said.get("state"), visitor)
+        # A browser may load its way back twice, and the code is good once: the one that the provider refuses must not use the flow up for the other.
+        once = Limit("oauth callback", (call.settings.project_id, flow.challenge_id), 1, LIFE)
+        await charge(call, once, refusal="oauth_state_used")
         try:
             result = await self._came_back(call, await self.directory.known(call, setup), flow, said)
             return await land(call, flow, result, forms)
