@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from authmw.oauth_providers import may_be_called
+from authmw.switches import switch_faults
 from authmw.urls import Malformed, be_a_path, split_url
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def always(settings: Settings) -> Iterator[str]:
     yield from _of_cookies(settings.cookies)
     for rules in (settings.sessions, settings.locks, settings.phones, settings.totp, settings.passwords):
         yield from rules.faults()
+    yield from switch_faults(settings.browser_off)
     yield from settings.webauthn.faults(live=settings.live, own=(settings.origin, *settings.cors_origins))
     yield from _of_others(settings)
     yield from settings.provider.faults(live=settings.live)

@@ -21,6 +21,7 @@ from authmw.passkeys import WebAuthnRules
 from authmw.permissions import Policy
 from authmw.provider import Provider
 from authmw.redirects import InvalidRedirectURL, RedirectList, RedirectType, RedirectURL, local_default
+from authmw.switches import BrowserProduct, names_off
 from authmw.templates import TemplateBook
 from authmw.trusted_tokens import TrustedTokenProfile
 
@@ -235,7 +236,8 @@ class Settings:
     that the backend API may be called from, none admits all. `public_url` is the address that links and cookies are made of; the Host header never is.
     `oauth` are the providers that people sign in with; their tokens are given to backends, and to browsers only with `oauth_tokens_to_browsers`.
     `trusted_tokens` say whose tokens `sessions.attest` takes; `session_migration_url` is the UserInfo address of the system before this one, for `sessions.migrate`.
-    `webauthn` says where passkeys belong: to the hosts of our own origin and of `cors_origins`, unless it names others.
+    `webauthn` says where passkeys belong: to the hosts of our own origin and of `cors_origins`, unless it names others. `browser_off` names products that browsers may
+    not call; with `browser_sending` off they may not call `send`, which sends to known people only, and `login_or_create` goes on.
     """
 
     project_id: str
@@ -273,6 +275,7 @@ class Settings:
     pkce_for_password_resets: bool = False
     reveal_unknown: bool = False
     browser_sending: bool = True
+    browser_off: frozenset[BrowserProduct] = attrs.field(default=frozenset(), converter=names_off)
     sign_in_path: str = "/login"
     step_up_path: str | None = None
     """Where a navigation is led that a second or fresher factor keeps out; without one it gets the error."""

@@ -53,6 +53,7 @@ ROWS: Final[tuple[tuple[str, int, str], ...]] = (
     # Who may call
     ("unauthorized_credentials", 401, "The credentials are not valid."),
     ("invalid_authorization_header", 401, "The Authorization header must be Basic with the project id and secret."),
+    ("endpoint_not_authorized_for_sdk", 401, "The project does not let browsers call this."),
     ("bad_domain_for_stytch_sdk", 400, "This origin may not call the browser API."),
     ("use_https", 403, "Live is reached by https only. Behind a proxy, settings.trusted_proxies must count it."),
     ("cross_site_request", 403, "A change that carries a session cookie must come from this site."),

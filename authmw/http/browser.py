@@ -26,6 +26,7 @@ from authmw.operations import declaration, known, visit
 from authmw.rows import Row
 from authmw.settings import PasswordRules
 from authmw.signin.sessions import live_by_token
+from authmw.switches import is_switched_off
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
 
@@ -68,7 +69,12 @@ def _target(auth: Auth, row: Row) -> Target:
     product = row.call.__self__  # type: ignore[attr-defined]  # a bound method of a product
     assert operation is not None  # rows name operations only
 
+    settings = auth.settings
+    closed = is_switched_off(row.path, settings.browser_off, sending=settings.browser_sending)
+
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
+        if closed:
+            raise Refused("endpoint_not_authorized_for_sdk")
         with known(operation, product):
             arguments = await _arguments(auth, row, operation, request, parameters)
         result = await product.core.perform(operation, product, arguments)

@@ -12,7 +12,8 @@ from authmw.drive import step
 from authmw.errors import Misconfigured, Refused
 from authmw.project import StoredProject
 from authmw.storage import And
-from tests.world import PROJECT_ID, PUBLIC_TOKEN, SECRET, Answer, World, make_world
+from authmw.testing import StandIns
+from tests.world import PROJECT_ID, PUBLIC_TOKEN, SECRET, URL, Answer, World, make_world
 
 EVERYTHING = frozenset({"redirect_urls", "public_tokens", "secrets", "ip_allow_list"})
 P = "/v1/project"
@@ -76,6 +77,22 @@ def test_browsers_call_under_every_public_token_until_it_is_deleted(world: World
     assert world.send("GET", f"/sdk/v1/projects/bootstrap/{PUBLIC_TOKEN}").status == 404
     (logged,) = world.backend("GET", f"{P}/events?action=CreatePublicToken&status=success").json["events"]
     assert logged["source"] == "DASHBOARD"
+
+
+@pytest.mark.parametrize("host", ["asgi", "wsgi"])
+def test_a_sign_in_by_a_provider_starts_under_every_public_token_too(tmp_path: Path, host: str) -> None:
+    """ENV-08."""
+    providers = StandIns(f"{URL}/stand-ins")
+    world = make_world(tmp_path, host, managed=EVERYTHING, oauth=providers.configured(), fetcher=providers)
+    made = world.backend("POST", f"{P}/public_tokens", {}).json["public_token"]
+    paths = ("/v1/public/oauth/google/start", "/v1/public/oauth/google/onetap/start")
+
+    def starts(token: str) -> list[int]:
+        return [world.visit(f"{path}?public_token={token}").status for path in paths]
+
+    assert starts(PUBLIC_TOKEN) == starts(made) == [303, 200]
+    assert world.backend("DELETE", f"{P}/public_tokens/{PUBLIC_TOKEN}").status == 200
+    assert (starts(PUBLIC_TOKEN), starts(made)) == ([404, 404], [303, 200])
 
 
 def test_a_redirect_url_is_accepted_from_its_registration_to_its_deletion(world: World) -> None:

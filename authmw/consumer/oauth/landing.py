@@ -10,7 +10,6 @@ from authmw.consumer.oauth.flow import Result, configured, landed, spent
 from authmw.consumer.oauth.linking import check_attachable, is_known
 from authmw.consumer.oauth.responses import AuthenticateResponse, LeadResponse
 from authmw.consumer.proofs import signed_in_caller
-from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge
 from authmw.factors.oauth.exchange import Directory
@@ -32,9 +31,10 @@ def factor_of(provider: str) -> str:
 
 
 def check_public(call: Call, public_token: str) -> None:
-    """Refused: `public_token_not_found`."""
-    ours = call.settings.public_token
-    if not ours or not tokens.same(public_token, ours):
+    """Refused: `public_token_not_found`; `endpoint_not_authorized_for_sdk` where the project lets no browser begin."""
+    if "oauth" in call.settings.browser_off:
+        raise Refused("endpoint_not_authorized_for_sdk")
+    if not call.project.holds_public_token(public_token):
         raise Refused("public_token_not_found")
 
 
