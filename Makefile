@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 export UV_SYSTEM_CERTS = 1
-.PHONY: demo test check bench guarded coverage lock clean
+.PHONY: demo test check bench guarded coverage lock revision clean
 
 demo: .venv/ready
 	$(BIN)/authmw dev $(if $(PORT),--port $(PORT))
@@ -57,6 +57,10 @@ lock: .venv/ready
 	  --python-version 3.11 --extra oauth --extra passkeys --extra passwords --extra totp --extra wallets \
 	  benchmarks/requirements.in pyproject.toml --output-file benchmarks/requirements.txt
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix tests/js --package-lock-only --ignore-scripts --no-audit --no-fund
+
+# The schema that the records ask for, as the next numbered revision of the SQL adapter, if it is another than the newest.
+revision: .venv/ready
+	PYTHONPATH=.:adapters $(BIN)/python -m authmw_adapters.sqlalchemy.revisions
 
 clean:
 	rm -rf .venv tests/js/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

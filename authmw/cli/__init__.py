@@ -33,12 +33,26 @@ def dev(host: str, port: int, database: Path, ready_file: Path | None) -> None:
 
 
 @main.command()
+@click.option("--sql", is_flag=True, help="Print what would be done, as SQL, and do nothing.")
 @on_an_auth
-def migrate(app: str | None, database: Path) -> None:
-    """Bring the tables to this version."""
-    auth = the_auth(app, database)
+def migrate(app: str | None, database: Path, sql: bool) -> None:
+    """Bring the tables to this version, from whichever version before; one process at a time."""
+    from authmw.drive import using
+    from authmw.errors import StorageError
+    from authmw_adapters.migrating import migrating
+
+    try:
+        with migrating(plan=sql) as asked:
+            auth = the_auth(app, database)
+            limiter = auth.core.limiter
+            auth.run(using(limiter.io, limiter.prepare))
+    except StorageError as refused:
+        raise click.ClickException(str(refused)) from None
     auth.close()
-    click.echo(f"{app or database} is up to date.")
+    for statement in asked.statements:
+        click.echo(f"{statement};")
+    if not sql:
+        click.echo(f"{app or database} is up to date.")
 
 
 @main.group()

@@ -55,6 +55,31 @@ def test_tables_are_made_keys_rotated_and_all_is_said_to_be_well(where: str, tmp
     assert facts["keys"]["published"] == 2
 
 
+def test_the_plan_of_a_migration_is_printed_and_nothing_is_made(where: str, tmp_path: Path) -> None:
+    planned = authmw(tmp_path, where, "migrate", "--sql")
+    assert (planned.returncode, planned.stderr) == (0, "")
+    for made in ("CREATE TABLE users", "CREATE TABLE authmw_counts", "INSERT INTO authmw_schema"):
+        assert made in planned.stdout
+    again = authmw(tmp_path, where, "migrate", "--sql").stdout
+    assert sorted(again.split(";\n")) == sorted(planned.stdout.split(";\n"))
+    assert authmw(tmp_path, where, "migrate").returncode == 0
+    assert authmw(tmp_path, where, "migrate", "--sql").stdout == ""
+
+
+def test_a_host_that_may_not_change_tables_starts_once_they_were_migrated(where: str, tmp_path: Path) -> None:
+    own = (
+        (tmp_path / "own.py")
+        .read_text()
+        .replace("AsyncSQLAlchemyStorage(where)", "AsyncSQLAlchemyStorage(where, migrates=False)")
+    )
+    (tmp_path / "own.py").write_text(own)
+    early = authmw(tmp_path, where, "worker", "--once")
+    assert early.returncode != 0
+    assert "run `authmw migrate`" in early.stderr
+    assert authmw(tmp_path, where, "migrate").returncode == 0
+    assert authmw(tmp_path, where, "worker", "--once").returncode == 0
+
+
 def test_a_server_that_is_not_there_is_a_fault_and_no_trace(where: str, tmp_path: Path) -> None:
     nowhere = where.replace("/authmw_test", "/not_there_at_all")
     done = authmw(tmp_path, nowhere, "doctor", "--json")

@@ -16,10 +16,12 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from authmw.errors import Conflict, StorageError
 from authmw.limits import Limit, nanoseconds, remaining, take_all
 from authmw.storage import IO
+from authmw_adapters.migrating import asked
 from authmw_adapters.sqlalchemy.engines import Asynchronous, Blocking, transaction, undone
 from authmw_adapters.sqlalchemy.schema import locked
 from authmw_adapters.sqlalchemy.types import ExactText, is_mysql
@@ -56,7 +58,10 @@ class _Limiter:
 
     async def prepare(self) -> None:
         """Make the table if it is missing."""
-        if not self._prepared:
+        migration = asked.get()
+        if migration is not None and migration.plan:
+            migration.statements += await self._runner.run(_planned)
+        elif not self._prepared:
             await self._runner.run(_make)
             self._prepared = True
 
@@ -102,6 +107,13 @@ class AsyncSQLAlchemyLimiter(_Limiter):
 
     def __init__(self, engine: str | URL | AsyncEngine, **options: Any) -> None:
         super().__init__(Asynchronous(engine, options))
+
+
+def _planned(connection: Connection) -> list[str]:
+    if sa.inspect(connection).has_table(_counts.name):
+        return []
+    indexes = [str(CreateIndex(index).compile(dialect=connection.dialect)) for index in _counts.indexes]
+    return [str(CreateTable(_counts).compile(dialect=connection.dialect)).strip(), *indexes]
 
 
 def _make(connection: Connection) -> None:

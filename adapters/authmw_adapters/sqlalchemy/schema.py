@@ -1,15 +1,23 @@
-"""The schema: made, and brought to what the records say now. Forward only, under a lock, nothing that a record holds is dropped. Alembic spells the changes."""
+"""The schema: made, brought forward to what the records say, and looked at. Forward only, under a lock, nothing that a record holds is dropped. Alembic spells the
+changes.
+
+Each schema that was released is a revision (`revisions`), whose number the database keeps. There is one way forward from all of them: columns are the truth, what a
+kind of record lacks there is added with its default, and indexes and side tables are made from the rows. So no chain of steps has to be kept true, and a database of
+any revision gets to the newest at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
+from io import StringIO
 from typing import Any
 
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from alembic.util import CommandError
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import IntegrityError
 
@@ -17,11 +25,10 @@ from authmw.errors import Duplicate, StorageError
 from authmw.storage import Index, key_of
 from authmw_adapters.layout import check_names, joined
 from authmw_adapters.sqlalchemy.engines import transaction
+from authmw_adapters.sqlalchemy.revisions import newest
 from authmw_adapters.sqlalchemy.tables import Table
 from authmw_adapters.sqlalchemy.types import ExactText
 
-SCHEMA = 1
-"""The version of the layout."""
 _LOCK_SECONDS = 60
 _LONGEST_NAME = 63
 
@@ -30,25 +37,72 @@ def migrate(connection: sa.Connection, prefix: str, tables: Sequence[Table[Any]]
     """Make what is missing. StorageError if a newer version wrote here or two kinds would share a table; Duplicate if a new unique index cannot hold what is
     stored.
     """
+    _check_all_names(prefix, tables)
+    with locked(connection, prefix):
+        _bring_forward(connection, Operations(MigrationContext.configure(connection)), prefix, tables)
+
+
+def planned(connection: sa.Connection, prefix: str, tables: Sequence[Table[Any]]) -> list[str]:
+    """What `migrate` would do, as SQL; nothing is changed. StorageError for what is worked out from the rows, which no SQL says."""
+    _check_all_names(prefix, tables)
+    written = StringIO()
+    context = MigrationContext.configure(
+        connection, opts={"as_sql": True, "literal_binds": True, "output_buffer": written}
+    )
+    try:
+        _bring_forward(connection, Operations(context), prefix, tables)
+    except CommandError:
+        raise StorageError("This change has no SQL of its own here: run `authmw migrate`.") from None
+    return [statement for one in written.getvalue().split(";\n\n") if (statement := one.strip())]
+
+
+def check(connection: sa.Connection, prefix: str) -> None:
+    """Raises StorageError unless the database has the schema of the newest revision."""
+    held = _revision(connection, _versions(prefix))
+    if held is None:
+        raise StorageError("This database has no tables of authmw yet: run `authmw migrate`.")
+    if held < newest():
+        message = f"This database has the schema of revision {held}, and this version of authmw needs {newest()}: run `authmw migrate`."
+        raise StorageError(message)
+
+
+def _check_all_names(prefix: str, tables: Sequence[Table[Any]]) -> None:
     check_names(tables, f"{prefix}authmw_schema")
     if any(len(name) > _LONGEST_NAME for table in tables for name in table.made()):
         raise StorageError("With this namespace the name of a table or index is longer than a database takes.")
-    versions = sa.Table(f"{prefix}authmw_schema", sa.MetaData(), sa.Column("version", sa.BigInteger, nullable=False))
-    with locked(connection, prefix):
-        versions.create(connection, checkfirst=True)
-        held = connection.execute(sa.select(sa.func.max(versions.c.version))).scalar()
-        if held is not None and held > SCHEMA:
-            raise StorageError("This database was written by a newer version of authmw.")
-        there = sa.inspect(connection)
-        standing = set(there.get_table_names())
-        operations = Operations(MigrationContext.configure(connection))
-        for table in tables:
-            if table.name in standing:
-                _change(connection, operations, there, table, standing)
-            else:
-                table.metadata.create_all(connection, checkfirst=False)
-        if held is None:
-            connection.execute(versions.insert(), {"version": SCHEMA})
+
+
+def _versions(prefix: str) -> sa.Table:
+    return sa.Table(f"{prefix}authmw_schema", sa.MetaData(), sa.Column("version", sa.BigInteger, nullable=False))
+
+
+def _revision(connection: sa.Connection, versions: sa.Table) -> int | None:
+    """The revision that a database has; None before the first. StorageError for one that is not known here."""
+    if not sa.inspect(connection).has_table(versions.name):
+        return None
+    held: int | None = connection.execute(sa.select(sa.func.max(versions.c.version))).scalar()
+    if held is not None and held > newest():
+        raise StorageError("This database was written by a newer version of authmw.")
+    return held
+
+
+def _bring_forward(
+    connection: sa.Connection, operations: Operations, prefix: str, tables: Sequence[Table[Any]]
+) -> None:
+    versions = _versions(prefix)
+    there = sa.inspect(connection)
+    standing = set(there.get_table_names())
+    held = _revision(connection, versions)
+    if versions.name not in standing:
+        operations.impl.create_table(versions)
+    for table in tables:
+        if table.name in standing:
+            _change(connection, operations, there, table, standing)
+        else:
+            for made in table.metadata.sorted_tables:
+                operations.impl.create_table(made)
+    if held is None or held < newest():
+        operations.execute(versions.insert().values(version=newest()))
 
 
 @contextmanager
@@ -84,8 +138,9 @@ def _holding(connection: sa.Connection, take: sa.Function[Any], let_go: sa.Funct
 def _change(
     connection: sa.Connection, operations: Operations, there: sa.Inspector, table: Table[Any], standing: set[str]
 ) -> None:
-    _add_columns(operations, there, table)
-    _make_indexes(connection, there, table)
+    indexes = {str(index["name"]): index["column_names"] for index in there.get_indexes(table.name)}
+    _add_columns(operations, there, table, indexes)
+    _make_indexes(operations, table, indexes)
     for name, index in table.sides.items():
         side = table.side_tables[name]
         if side.name in standing:
@@ -93,8 +148,11 @@ def _change(
                 column.name for column in side.primary_key
             ]:
                 continue
-            side.drop(connection)
-        side.create(connection)
+            operations.impl.drop_table(side)
+        if operations.migration_context.as_sql:
+            message = f"The index {name} of {table.description.kind} is filled from the rows: run `authmw migrate`."
+            raise StorageError(message)
+        operations.impl.create_table(side)
         _fill(connection, table, index)
     for index in table.description.indexes:
         # A side table that an index no longer has holds nothing that the records do not.
@@ -102,19 +160,20 @@ def _change(
             operations.drop_table(table.side(index.name))
 
 
-def _add_columns(operations: Operations, there: sa.Inspector, table: Table[Any]) -> None:
-    held = {column["name"]: column["type"] for column in there.get_columns(table.name)}
+def _add_columns(
+    operations: Operations, there: sa.Inspector, table: Table[Any], indexes: dict[str, list[str | None]]
+) -> None:
+    held = {column["name"]: column for column in there.get_columns(table.name)}
     for name in table.names:
         if name in held:
-            column = table.table.c[name]
-            if _lacks_length(held[name], column.type):
-                operations.alter_column(
-                    table.name,
-                    name,
-                    type_=column.type,
-                    existing_nullable=column.nullable,
-                    existing_server_default=column.server_default,
-                )
+            standing, column = held[name], table.table.c[name]
+            length = _length_is_another(standing["type"], column.type)
+            if length and isinstance(column.type, ExactText) and column.type.length is None:
+                # MySQL and MariaDB index no text without a length. What stood there is made again if it is asked for.
+                for index in [one for one, columns in indexes.items() if column.name in columns]:
+                    operations.drop_index(index, table.name)
+                    del indexes[index]
+            _widen(operations, table, column, nullable=standing["nullable"], length=length)
             continue
         if name in table.columns and table.required(table.columns[name]):
             message = f"{table.description.kind} has a new field {name} without a default, and records that lack it."
@@ -122,22 +181,40 @@ def _add_columns(operations: Operations, there: sa.Inspector, table: Table[Any])
         operations.add_column(table.name, table.column(name))
 
 
-def _lacks_length(held: object, wanted: object) -> bool:
-    """Whether a text has got an index, for which MySQL and MariaDB want to know its length."""
-    return isinstance(held, mysql.MEDIUMTEXT) and isinstance(wanted, ExactText) and wanted.length is not None
+def _widen(operations: Operations, table: Table[Any], wanted: sa.Column[Any], *, nullable: bool, length: bool) -> None:
+    """Let a column hold None where its field has learnt to, and give a text the length that its indexes ask for. What a column may do more than its field does no harm."""
+    optional = bool(wanted.nullable) and not nullable
+    if optional or length:
+        with operations.batch_alter_table(table.name) as batch:
+            batch.alter_column(
+                wanted.name,
+                type_=wanted.type if length else None,
+                nullable=True if optional else None,
+                existing_type=wanted.type,
+                existing_nullable=nullable,
+                existing_server_default=wanted.server_default,
+            )
 
 
-def _make_indexes(connection: sa.Connection, there: sa.Inspector, table: Table[Any]) -> None:
+def _length_is_another(held: object, wanted: object) -> bool:
+    """Whether a text has got an index or lost it, for which MySQL and MariaDB want to know its length."""
+    return (
+        isinstance(held, mysql.VARCHAR | mysql.MEDIUMTEXT)
+        and isinstance(wanted, ExactText)
+        and (held.length if isinstance(held, mysql.VARCHAR) else None) != wanted.length
+    )
+
+
+def _make_indexes(operations: Operations, table: Table[Any], held: dict[str, list[str | None]]) -> None:
     """Derived from the rows: dropped and made again where its columns changed."""
-    held = {index["name"]: index["column_names"] for index in there.get_indexes(table.name)}
     wanted = {str(index.name): index for index in table.table.indexes}
     for name, columns in held.items():
         if name in wanted and columns != [column.name for column in wanted[name].columns]:
-            wanted[name].drop(connection)
+            operations.impl.drop_index(wanted[name])
         elif name in wanted:
             del wanted[name]
     for index in wanted.values():
-        index.create(connection)
+        operations.impl.create_index(index)
 
 
 def _fill(connection: sa.Connection, table: Table[Any], index: Index) -> None:

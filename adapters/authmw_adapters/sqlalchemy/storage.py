@@ -20,9 +20,10 @@ from authmw.errors import Conflict, Duplicate, StorageError
 from authmw.storable import check_actions, check_commit, storable_text, storable_value
 from authmw.storage import IO, Check, Cursor, Delete, Filter, Insert, Order, Page, Record, Storage, Value, Write, key_of
 from authmw_adapters.layout import Change, checked_namespace, joined
+from authmw_adapters.migrating import asked
 from authmw_adapters.sqlalchemy.engines import Asynchronous, Blocking, Joined, transaction
 from authmw_adapters.sqlalchemy.queries import counting, paging
-from authmw_adapters.sqlalchemy.schema import migrate
+from authmw_adapters.sqlalchemy.schema import check, migrate, planned
 from authmw_adapters.sqlalchemy.tables import Table
 
 R = TypeVar("R", bound=Record)
@@ -34,15 +35,25 @@ class _Storage:
 
     io: IO
 
-    def __init__(self, runner: Blocking | Asynchronous | Joined, namespace: str) -> None:
+    def __init__(self, runner: Blocking | Asynchronous | Joined, namespace: str, *, migrates: bool) -> None:
         self._prefix = checked_namespace(namespace)
         self._runner = runner
+        self._migrates = migrates
         self._tables: dict[type[Record], Table[Any]] = {}
 
     async def prepare(self, kinds: Sequence[type[Record]]) -> None:
-        """Create what is missing, add columns and fill indexes that are new, under a lock. StorageError if a newer version wrote here."""
+        """Create what is missing, add columns and fill indexes that are new, under a lock; with `migrates=False` only look whether `authmw migrate` did.
+
+        StorageError if it did not, or if a newer version wrote here.
+        """
         tables = [self._table(kind) for kind in dict.fromkeys(kinds)]
-        await self._runner.run(partial(migrate, prefix=self._prefix, tables=tables))
+        migration = asked.get()
+        if migration is not None and migration.plan:
+            migration.statements += await self._runner.run(partial(planned, prefix=self._prefix, tables=tables))
+        elif self._migrates or migration is not None:
+            await self._runner.run(partial(migrate, prefix=self._prefix, tables=tables))
+        else:
+            await self._runner.run(partial(check, prefix=self._prefix))
 
     async def get(self, kind: type[R], key: str) -> R | None:
         """The record of this key."""
@@ -133,25 +144,31 @@ class SQLAlchemyStorage(_Storage):
     """A `Storage` on a blocking driver: PostgreSQL (psycopg), MariaDB and MySQL (pymysql), SQLite.
 
     `engine` is an address, with `options` of `create_engine`, or the host's own engine. `namespace` prefixes the tables; two namespaces never see each other.
-    Raises ValueError for a namespace that is not a plain lower-case name.
+    With `migrates=False` a start changes no table, so the role that serves needs no right to: it raises StorageError until `authmw migrate` was run. Raises
+    ValueError for a namespace that is not a plain lower-case name.
     """
 
     io: IO = "blocking"
 
-    def __init__(self, engine: str | URL | Engine, namespace: str = "", **options: Any) -> None:
-        super().__init__(Blocking(engine, options), namespace)
+    def __init__(
+        self, engine: str | URL | Engine, namespace: str = "", *, migrates: bool = True, **options: Any
+    ) -> None:
+        super().__init__(Blocking(engine, options), namespace, migrates=migrates)
 
 
 class AsyncSQLAlchemyStorage(_Storage):
     """A `Storage` on an asyncio driver: PostgreSQL (asyncpg, psycopg), MariaDB and MySQL (aiomysql).
 
     `engine` is an address, with `options` of `create_async_engine`; each loop gets a pool of its own. A host's own engine belongs to one loop.
+    `namespace` and `migrates` are as those of `SQLAlchemyStorage`.
     """
 
     io: IO = "async"
 
-    def __init__(self, engine: str | URL | AsyncEngine, namespace: str = "", **options: Any) -> None:
-        super().__init__(Asynchronous(engine, options), namespace)
+    def __init__(
+        self, engine: str | URL | AsyncEngine, namespace: str = "", *, migrates: bool = True, **options: Any
+    ) -> None:
+        super().__init__(Asynchronous(engine, options), namespace, migrates=migrates)
 
 
 def _check(connection: Connection, table: Table[Any], record: Record) -> None:

@@ -29,6 +29,7 @@ from authmw.storage import (
     moment,
 )
 from authmw_adapters.layout import Change, checked_namespace, joined
+from authmw_adapters.migrating import asked
 from authmw_adapters.sqlite.connections import Connections
 from authmw_adapters.sqlite.migrations import migrate
 from authmw_adapters.sqlite.queries import counting, paging
@@ -53,6 +54,9 @@ class SQLiteStorage:
 
     async def prepare(self, kinds: Sequence[type[Record]]) -> None:
         """Create what is missing, add columns and fill indexes that are new. StorageError if the file was written by a newer version."""
+        migration = asked.get()
+        if migration is not None and migration.plan:
+            raise StorageError("A SQLite file is brought forward as a whole; no SQL says how.")
         if sqlite3.sqlite_version_info < (3, 37):
             raise StorageError("This Python has a SQLite older than 3.37.")
         with self._connections.writing() as connection:
