@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 ADDRESSES = ("ada@example.org", "bob@example.org", "eve@example.org")
 IDLE, ABSOLUTE = 600, 2880
 GROUPS = {
-    "account": ("magic_link email", "otp email", "oauth oauth_google", "password knowledge", "crypto crypto_wallet"),
+    "account": (
+        "magic_link email",
+        "otp email",
+        "oauth oauth_github",
+        "oauth oauth_google",
+        "password knowledge",
+        "crypto crypto_wallet",
+    ),
     "phone": ("otp sms", "otp whatsapp"),
     "dedicated": (
         "webauthn webauthn_registration",

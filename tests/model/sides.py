@@ -30,7 +30,7 @@ from authmw.people.rules import with_part
 from authmw.signin.complete import Asked, Proof, complete
 from authmw.signin.keys import FirstKey, KeyRing, StoredKey
 from authmw.storage import And, Insert, Storage, Update, Write
-from authmw.testing import FixedClock
+from authmw.testing import FixedClock, StandIns
 from authmw_adapters.inbox import Inbox
 from authmw_adapters.memory import MemoryLimiter, MemoryStorage
 from authmw_adapters.sqlite import SQLiteStorage
@@ -123,6 +123,8 @@ class Side:
     storage: FailingStorage
     clock: FixedClock
     inbox: Inbox
+    providers: StandIns | None
+    """Who stands in for the OAuth providers, where a machine has them."""
     held: dict[str, Any] = attrs.field(factory=dict[str, Any])
     calls: int = 0
 
@@ -179,12 +181,24 @@ def make_sides(*, sqlite: bool, **settings: Any) -> tuple[Side, Side]:
 
 def _side(name: str, storage: Any, **settings: Any) -> Side:
     failing, clock, inbox = FailingStorage(storage), FixedClock(), Inbox()
+    providers = StandIns("http://localhost:8000/elsewhere", clock) if settings.pop("providers", False) else None
+    if providers is not None:
+        settings["oauth"] = providers.configured()
     chosen = Settings(
         project_id=PROJECT_ID, secret=SECRET, public_token=PUBLIC_TOKEN, cookies=Cookies(secure=False), **settings
     )
-    auth = Auth(chosen, storage=failing, limiter=MemoryLimiter(), email=inbox, sms=inbox, whatsapp=inbox, clock=clock)  # type: ignore[arg-type]
+    auth = Auth(
+        chosen,
+        storage=failing,
+        limiter=MemoryLimiter(),
+        email=inbox,
+        sms=inbox,
+        whatsapp=inbox,
+        clock=clock,
+        fetcher=providers,
+    )  # type: ignore[arg-type]
     auth.factors_of_the_model = Factors(auth)  # type: ignore[attr-defined]  # a product like any other
-    return Side(name, auth, failing, clock, inbox)
+    return Side(name, auth, failing, clock, inbox, providers)
 
 
 ALL_KINDS = KINDS
