@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from authmw.errors import Refused
+from authmw.typed import convert
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
 Source: TypeAlias = Literal["DIRECT", "DASHBOARD", "SCIM"]
@@ -106,7 +107,7 @@ class Operation:
     ) -> dict[str, Any]:
         """The keyword arguments that a mapping of plain values stands for, held to the bounds. Refused with the path of the first fault."""
         try:
-            decoded = msgspec.convert(values, struct, strict=strict)
+            decoded = convert(values, struct, strict=strict)
         except (msgspec.ValidationError, RecursionError) as fault:
             raise Refused("bad_request", describe_fault(fault)) from None
         return {

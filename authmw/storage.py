@@ -18,6 +18,7 @@ import attrs
 import msgspec
 
 from authmw.errors import StorageError
+from authmw.typed import from_msgpack
 
 Value: TypeAlias = tuple[str, ...]
 IO: TypeAlias = Literal["instant", "blocking", "async"]
@@ -357,7 +358,7 @@ def encode(one: Record) -> bytes:
 
 def decode(kind: type[R], data: bytes) -> R:
     """A record from the bytes of `encode`."""
-    return msgspec.msgpack.decode(data, type=kind)
+    return from_msgpack(data, kind)
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -16,6 +16,7 @@ import msgspec
 
 from authmw.errors import StorageError
 from authmw.storage import KEY, Cursor, Delete, Index, Order, Record, Value, Write, description, key_of
+from authmw.typed import convert
 
 R = TypeVar("R", bound=Record)
 _NAMESPACE = re.compile(r"(?!.*__)(?:[a-z](?:[a-z0-9_]{0,29}[a-z0-9])?)?")
@@ -142,7 +143,7 @@ class Layout(Generic[R]):
             values[name] = None if values[name] is None else bool(values[name])
         if self.rest:
             values.update(msgspec.json.decode(values.pop("rest")))
-        return msgspec.convert(values, self.kind)
+        return convert(values, self.kind)
 
 
 class Change:

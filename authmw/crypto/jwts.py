@@ -22,6 +22,7 @@ from authmw.crypto.signing import KID, PublicKey, Purpose, SigningKey
 from authmw.crypto.strict_json import strict_object
 from authmw.crypto.tokens import from_base64url
 from authmw.errors import AuthError
+from authmw.typed import convert, from_json
 
 if TYPE_CHECKING:
     from jwt import PyJWS
@@ -225,7 +226,7 @@ def signed(key: SigningKey, claims: Mapping[str, Any]) -> VerifiedClaims:
 
 def _session_claims(claims: TokenClaims) -> VerifiedClaims:
     try:
-        ours = msgspec.convert(claims.members, _SessionMembers)
+        ours = convert(claims.members, _SessionMembers)
         session_end = datetime.fromisoformat(ours.session.expires_at)
     except ValueError:  # msgspec's ValidationError is one; the other is a 31st of February
         raise InvalidToken("claims") from None
@@ -266,7 +267,7 @@ def verify_claims(
         raise ValueError(message)
     kid, members = _signed_members(token, keys, purpose, typ)
     try:
-        registered = msgspec.convert(members, _Registered)
+        registered = convert(members, _Registered)
     except msgspec.ValidationError:
         raise InvalidToken("claims") from None
     if registered.iss not in ((issuers,) if isinstance(issuers, str) else issuers):
@@ -351,7 +352,7 @@ class _Ending(msgspec.Struct, frozen=True):
 def says_it_is_over(token: str, now: datetime) -> bool:
     """Whether a token itself says that its time is over, so that its signature need not be looked at to refuse it. Never a reason to accept one."""
     try:
-        said = msgspec.json.decode(from_base64url(token.split(".", 2)[1]), type=_Ending)
+        said = from_json(from_base64url(token.split(".", 2)[1]), _Ending)
     except (ValueError, IndexError, RecursionError):
         return False
     return said.exp <= now.timestamp()
@@ -361,7 +362,7 @@ def says_it_is_over(token: str, now: datetime) -> bool:
 def _header(part: str) -> _Header:
     """The header that a token begins with; read once for all tokens of a key, since they all begin alike."""
     try:
-        return msgspec.convert(strict_object(from_base64url(part)), _Header)
+        return convert(strict_object(from_base64url(part)), _Header)
     except (ValueError, RecursionError):  # bad base64, UTF-8, JSON and msgspec's ValidationError are all ValueErrors
         raise InvalidToken("header") from None
 

@@ -23,6 +23,7 @@ from authmw.ledger.records import Event, Outgoing
 from authmw.operations import CLAIMED, Call, Core
 from authmw.ports import EmailMessage, PhoneMessage
 from authmw.storage import Between, Delete, Order, Update, Write, moment
+from authmw.typed import from_msgpack
 
 FIRST_ATTEMPT = 10.0
 """Seconds that a caller waits for the first attempt."""
@@ -64,7 +65,7 @@ async def deliver(core: Core, outgoing: Outgoing) -> SendingFailed | None:
     """Try to send a stored message and settle the outcome; the failure, if there was one. Never raises for a message that cannot be opened or sent."""
     try:
         opened = unseal(core.roots, _PURPOSE, outgoing.outgoing_id, outgoing.sealed)
-        payload = msgspec.msgpack.decode(opened, type=Payload)
+        payload = from_msgpack(opened, Payload)
     except (SealBroken, UnknownKey, msgspec.MsgspecError):
         # Another process may still have the key this was sealed under, so it waits its turn like any other failure.
         return await _failed(core, outgoing, SendingFailed("The message cannot be opened.", retryable=True))

@@ -24,6 +24,7 @@ from authmw.ledger.deriving import PURPOSE
 from authmw.ledger.records import Delivery
 from authmw.operations import CLAIMED, Core
 from authmw.storage import Between, Delete, Order, StartsWith, Update, moment
+from authmw.typed import from_msgpack
 
 LONGEST = 10.0
 """Seconds that an asynchronous listener may take."""
@@ -110,7 +111,7 @@ async def _told(core: Core, listener: Listener, delivery: Delivery) -> bool:
     """Whether the listener has heard it; settled either way."""
     try:
         opened = unseal(core.roots, PURPOSE, delivery.delivery_id, delivery.sealed)
-        change = msgspec.msgpack.decode(opened, type=Change)
+        change = from_msgpack(opened, Change)
         await _call(listener, change)
     except (SealBroken, UnknownKey, msgspec.MsgspecError):
         # Another process may still have the key it was sealed under.

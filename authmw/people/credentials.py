@@ -16,6 +16,7 @@ from authmw.crypto.sealing import SealBroken, seal, unseal
 from authmw.errors import Refused
 from authmw.operations import Call
 from authmw.people.records import Credential
+from authmw.typed import from_msgpack
 
 T = TypeVar("T")
 _log = logging.getLogger("authmw")
@@ -56,7 +57,7 @@ def readable_secret(call: Call, credential: Credential, type_: type[T]) -> T | N
     except SealBroken:
         _log.error("credential_unreadable", extra={"kind": credential.kind})
         return None
-    return msgspec.msgpack.decode(opened, type=type_)
+    return from_msgpack(opened, type_)
 
 
 def resealed(roots: RootKeys, credential: Credential) -> Credential:

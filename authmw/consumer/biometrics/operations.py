@@ -38,6 +38,7 @@ from authmw.signin.keys import KeyRing
 from authmw.signin.limits import charge
 from authmw.signin.sessions import Live
 from authmw.storage import Delete, Insert, Update, Write
+from authmw.typed import convert
 
 KIND = "biometric"
 _FACTOR = "signature_challenge:biometric"
@@ -263,7 +264,7 @@ async def _kept(call: Call, user: User, part: Part, waiting: Waiting) -> Write:
 
 
 def _all(challenge: Challenge | None) -> list[Waiting]:
-    return msgspec.convert(challenge.details["waiting"], list[Waiting]) if challenge else []
+    return convert(challenge.details["waiting"], list[Waiting]) if challenge else []
 
 
 def _open(call: Call, challenge: Challenge | None, live: Live | None) -> Iterator[Waiting]:

@@ -48,6 +48,7 @@ from authmw.signin.limits import charge
 from authmw.signin.rules import check_may_add
 from authmw.signin.sessions import Live
 from authmw.storage import Delete, Insert, Update, Write
+from authmw.typed import convert
 
 KIND = "crypto_wallet"
 _FACTOR = "crypto:crypto_wallet"
@@ -284,7 +285,7 @@ def _key(identity: tuple[str, str]) -> str:
 
 
 def _texts(challenge: Challenge) -> Sequence[Waiting]:
-    return msgspec.convert(challenge.details["texts"], list[Waiting])
+    return convert(challenge.details["texts"], list[Waiting])
 
 
 def _signed(challenge: Challenge | None, signature: str) -> Waiting:

@@ -23,6 +23,7 @@ from authmw.oauth_providers import OAuthProvider
 from authmw.operations import Call
 from authmw.people.records import Session, User
 from authmw.redirects import RedirectErrors, RedirectType, with_token
+from authmw.typed import from_msgpack
 
 FLOW = "oauth_flow"
 ONE_TAP = "oauth_one_tap"
@@ -184,7 +185,7 @@ def result_of(call: Call, waiting: Challenge) -> Result:
         opened = unseal(
             call.core.roots, _RESULT_SEAL, waiting.challenge_id, bytes.fromhex(str(waiting.details["sealed"]))
         )
-        return msgspec.msgpack.decode(opened, type=Result)
+        return from_msgpack(opened, Result)
     except (SealBroken, ValueError):
         raise Refused("oauth_token_not_found") from None
 
@@ -225,7 +226,7 @@ async def form_of(call: Call, provider: str, handle: str) -> tuple[dict[str, str
         opened = unseal(call.core.roots, _FORM_SEAL, kept.challenge_id, bytes.fromhex(str(kept.details["sealed"])))
     except (SealBroken, ValueError):
         raise Refused("oauth_invalid_callback_request") from None
-    return msgspec.msgpack.decode(opened, type=dict[str, str]), kept
+    return from_msgpack(opened, dict[str, str]), kept
 
 
 # --- Adding to a user ---

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import attrs
-import msgspec
 
 from authmw.consumer.answers import SignInResponse, sign_in_answer, user_answer
 from authmw.consumer.messages import mail_account_exists
@@ -61,6 +60,7 @@ from authmw.signin.keys import KeyRing
 from authmw.signin.limits import charge, of_visitor, sending
 from authmw.signin.passwords import FACTOR, choose, judge, proved, strengthened
 from authmw.storage import Insert
+from authmw.typed import convert
 
 
 class Passwords(Product):
@@ -262,5 +262,5 @@ def _feedback(strength: Strength) -> Feedback:
     return Feedback(
         warning=strength.warning,
         suggestions=list(strength.suggestions),
-        luds_requirements=msgspec.convert(attrs.asdict(luds), LUDSRequirements) if luds is not None else None,
+        luds_requirements=convert(attrs.asdict(luds), LUDSRequirements) if luds is not None else None,
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from authmw.platform.fraud.records import FraudRule, VerdictOverride
 from authmw.platform.fraud.responses import (
     ASNAnswer,
@@ -23,6 +21,7 @@ from authmw.platform.fraud.responses import (
 )
 from authmw.platform.fraud.rules import Verdict
 from authmw.ports import Fingerprint, VerdictAction
+from authmw.typed import convert
 
 
 def named(rule_type: str, identifier: str) -> dict[str, Any]:
@@ -32,7 +31,7 @@ def named(rule_type: str, identifier: str) -> dict[str, Any]:
 
 def rule_answer(rule: FraudRule) -> RuleAnswer:
     """A rule."""
-    return msgspec.convert(
+    return convert(
         {
             "rule_type": rule.rule_type,
             "action": rule.action,
