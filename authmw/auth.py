@@ -187,7 +187,7 @@ class Auth(Products):
     def acting_as(self, caller: Caller) -> Generator[None]:
         """Make operations called inside calls of this caller."""
         here = visit.get()
-        token = visit.set(here.acting_as(caller) if here else Visit(caller))
+        token = visit.set(here.acting_as(caller) if here else Visit(caller=caller))
         try:
             yield
         finally:

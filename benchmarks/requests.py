@@ -28,7 +28,7 @@ def over_bare(loop: asyncio.AbstractEventLoop, *, times: int, rounds: int) -> di
         drives = {
             "bare": driven(bare, PUBLIC, OTHER_COOKIES),
             # FastAPI parses every cookie of a request, whoever it is for.
-            "bare with the session's cookies": driven(bare, PUBLIC, cookie),
+            "bare with the session's cookies": driven(bare, PRIVATE, cookie),
             "live session": driven(ours, PRIVATE, cookie),
             "no session": driven(ours, PUBLIC, OTHER_COOKIES),
             "bare without cookies": driven(bare, PUBLIC, None),

@@ -22,14 +22,16 @@ class Remembered(Generic[T]):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: dict[str | bytes, tuple[T, datetime]] = {}
+        self._held: dict[str | bytes, tuple[T, float]] = {}
+        self.find = self._held.get
+        """The value of a text and when its time is over, in seconds since 1970: whoever asks looks whether it is."""
         self.revocations = 0
         """How often something was forgotten: whoever judges reads it first and hands it to `put`."""
 
     def get(self, text: str | bytes, now: datetime) -> T | None:
         """The value of a text, while its time is not over."""
         held = self._held.get(text)
-        return held[0] if held is not None and now < held[1] else None
+        return held[0] if held is not None and now.timestamp() < held[1] else None
 
     def put(self, text: str | bytes, value: T, until: datetime, revocations: int) -> None:
         """Remember a value, unless something was revoked since it was judged."""
@@ -41,7 +43,7 @@ class Remembered(Generic[T]):
             if len(self._held) >= MOST:
                 for old in list(self._held)[: MOST // 10]:
                     del self._held[old]
-            self._held[text] = (value, until)
+            self._held[text] = (value, until.timestamp())
 
     def forget(self, text: str) -> None:
         """Forget one value."""

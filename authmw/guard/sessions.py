@@ -67,8 +67,8 @@ class SessionGuard:
         """The outcome of a request without a session."""
         self.doubtful = self._as_found(None)
         """The outcome of a request that carries one of our cookies twice: without a session too, but to be told of."""
-        self.by_header = self._headers.get
-        """The outcome of a Cookie header met before, while its JWT lives."""
+        self.met = self._headers.find
+        """The outcome of a Cookie header met before, and when its JWT is over, in seconds since 1970."""
         core.denied.listeners.append(self.forget)
         core.denied.replacements.append(self._tokens.forget)
 

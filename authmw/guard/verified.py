@@ -117,7 +117,8 @@ def optional_session() -> VerifiedSession | None:
 
 def current_session() -> VerifiedSession:
     """The session of this request. Refused: `user_unauthenticated` without one, `insufficient_factors` while a second factor is missing."""
-    session = _here().session
+    here = visit.get()
+    session: VerifiedSession | None = (_here() if here is None or here.seen is None else here.seen).session
     if session is None:
         raise _refusal("user_unauthenticated")
     if not session.mfa:

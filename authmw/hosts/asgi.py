@@ -37,9 +37,12 @@ class AuthMiddleware:
         self._api = Api(auth)
         self._prefixes = self._api.prefixes
         self._visitor = Visitor(auth)
+        self._met, self._seconds = self._visitor.met, self._visitor.seconds
+        self._mark = self._visitor.mark.encode()
+        self._guards_changes = self._visitor.guards_changes
         self._io: drive.IO = auth.storage.io
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901 -- written out, for each call of a function would cost as much as a step
         """Answer, or pass on."""
         kind = scope["type"]
         if kind == "http":
@@ -57,15 +60,30 @@ class AuthMiddleware:
         elif kind != "websocket":
             await self._live(scope, receive, send)
             return
-        found = self._known(scope) or await self._awaited(scope)
-        here = _Visit(self._visitor, found, scope, send)
-        scope["authmw.session"] = found.seen.session
+        cookie: bytes | None = None
+        for name, value in scope["headers"]:
+            if name == b"cookie":
+                cookie = value if cookie is None else b""
+                if not cookie:
+                    break
+        visitor = self._visitor
+        if cookie is None:
+            found = visitor.nobody
+        else:
+            met = self._met(cookie)
+            if met is not None and self._seconds() < met[1]:
+                found = met[0]
+            else:
+                found = self._known(cookie, scope) or await self._awaited(scope)
+        seen = found.seen
+        here = _Visit(scope, send, visitor, found, seen=seen)
+        scope["authmw.session"] = seen.session
         token = visit.set(here)
         try:
-            if self._visitor.guards_changes:
+            if self._guards_changes:
                 # A page of another site may open a websocket with the visitor's cookies, and read it.
                 method = scope["method"] if kind == "http" else "CONNECT"
-                self._visitor.check_origin(method, _cookies(scope["headers"]), lambda: _headers(scope))
+                visitor.check_origin(method, _cookies(scope["headers"]), lambda: _headers(scope))
             await self._app(scope, receive, here.send if kind == "http" else send)
             if here.replaced and here.refused is not None:
                 raise here.refused
@@ -83,21 +101,15 @@ class AuthMiddleware:
             await self._auth.start()
         await self._app(scope, receive, send)
 
-    def _known(self, scope: Scope) -> Found | None:
-        """What is found without storage; None if it must be asked."""
-        headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
-        named, visitor = dict(headers), self._visitor
-        cookie = named.get(b"cookie")
-        if cookie is None:
-            return visitor.nobody
-        if len(named) != len(headers) and len(cookies := _cookies(headers)) > 1:
-            return self._judged(cookies, None, scope)
-        return visitor.by_header(cookie, visitor.now()) or self._judged((cookie.decode("latin-1"),), cookie, scope)
-
-    def _judged(self, cookies: Sequence[str], header: bytes | None, scope: Scope) -> Found | None:
-        found = self._visitor.known(cookies, header)
-        if found is self._visitor.doubtful:
-            self._visitor.tell_of(_peer(scope), _headers(scope))
+    def _known(self, cookie: bytes, scope: Scope) -> Found | None:
+        """What is found without storage behind a Cookie header that was not met before, or behind several (an empty one); None if storage must be asked."""
+        visitor = self._visitor
+        if cookie:
+            found = visitor.known((cookie.decode("latin-1"),), cookie) if self._mark in cookie else visitor.nobody
+        else:
+            found = visitor.known(_cookies(scope["headers"]))
+        if found is visitor.doubtful:
+            visitor.tell_of(_peer(scope), _headers(scope))
         return found
 
     async def _awaited(self, scope: Scope) -> Found:
@@ -131,16 +143,13 @@ class AuthMiddleware:
 class _Visit(HostVisit):
     """A request to the host's own application, and the `send` that the application is given."""
 
-    started = False
-    replaced = False
+    scope: Scope
+    send_on: Send
+    _visitor: Visitor
+    _found: Found
+    started: bool = False
+    replaced: bool = False
     """Whether a refusal stands in for what the application answers."""
-
-    def __init__(self, visitor: Visitor, found: Found, scope: Scope, send: Send) -> None:
-        self.seen = found.seen
-        self.scope = scope
-        self.send_on = send
-        self._visitor = visitor
-        self._found = found
 
     def who(self) -> Caller:
         """Who calls operations from a view."""
@@ -167,15 +176,22 @@ class _Visit(HostVisit):
         """Pass a message of the application on, with fresh cookies in its head; of an answer that a refusal stands in for, nothing."""
         if message["type"] == "http.response.start":
             self.started = True
-            # A framework that knows no refusal calls a guard's an error of the host's own.
-            self.replaced = self.refused is not None and message["status"] == 500
-            if self.kept is not None or self._found.unsettled:
-                fresh = self._visitor.cookies(self._found, self)
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    *((b"set-cookie", one.encode("latin-1")) for one in fresh),
-                ]
-        return _nothing() if self.replaced else self.send_on(message)
+            if self.kept is not None or self.refused is not None or self._found.unsettled:
+                self._begin(message)
+        if self.replaced:
+            return _nothing()
+        send = self.send_on
+        return send(message)
+
+    def _begin(self, message: MutableMapping[str, Any]) -> None:
+        # A framework that knows no refusal calls a guard's an error of the host's own.
+        self.replaced = self.refused is not None and message["status"] == 500
+        if self.kept is not None or self._found.unsettled:
+            fresh = self._visitor.cookies(self._found, self)
+            message["headers"] = [
+                *message.get("headers", ()),
+                *((b"set-cookie", one.encode("latin-1")) for one in fresh),
+            ]
 
 
 async def _nothing() -> None:

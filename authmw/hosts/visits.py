@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
 from starlette.responses import Response
 
 from authmw.auth import Auth
+from authmw.clock import seconds
 from authmw.errors import Refused, StorageError
 from authmw.guard.bearer import Presented
 from authmw.guard.origins import SAFE_METHODS, from_this_site
@@ -35,16 +36,20 @@ class Visitor:
         """The outcome of one whose cookies somebody has tampered with."""
         self.guards_changes = auth.settings.csrf_for_host
         """Whether `check_origin` has anything to say."""
-        self.by_header = auth.guard.by_header
-        """The outcome of a request whose one Cookie header was met before."""
-        self.now = auth.core.clock.now
+        self.met = auth.guard.met
+        """The outcome of a request whose one Cookie header was met before, and when it is over, in seconds since 1970."""
+        self.seconds = seconds(auth.core.clock)
+        """The time now, in seconds since 1970."""
+        self.mark = self._session_name
+        """What stands in each Cookie header with a cookie of ours: the JWT's name begins with the other."""
+        self._now = auth.core.clock.now
 
     def known(self, cookies: Sequence[str], header: str | bytes | None = None) -> Found | None:
         """The outcome that needs no storage: no cookie of ours, or tokens known here. None if storage must be asked. It is remembered by the whole `header`."""
         for one in cookies:
             if self._session_name in one or self._jwt_name in one:
                 try:
-                    return self._guard.known(*self._tokens(cookies), self.now(), header)
+                    return self._guard.known(*self._tokens(cookies), self._now(), header)
                 except DuplicateCookie:
                     return self.doubtful
         return self.nobody
@@ -60,7 +65,7 @@ class Visitor:
             await self._auth.start()
         except StorageError:
             return self.nobody
-        return await self._guard.awaited(*self._tokens(cookies), self.now())
+        return await self._guard.awaited(*self._tokens(cookies), self._now())
 
     def waited(self, cookies: Sequence[str]) -> Found:
         """The outcome with storage, on the host's thread."""
@@ -68,7 +73,7 @@ class Visitor:
             self._auth.ready()
         except StorageError:
             return self.nobody
-        return self._guard.waited(*self._tokens(cookies), self.now())
+        return self._guard.waited(*self._tokens(cookies), self._now())
 
     def _tokens(self, cookies: Sequence[str]) -> tuple[str | None, str | None]:
         """The opaque token and the JWT that the cookies carry. Raises DuplicateCookie where one of the two stands twice (SES-03)."""
@@ -133,7 +138,7 @@ class Visitor:
         return error_answer(self._auth.settings, refused)
 
 
-class HostVisit(Visit, ABC):
+class HostVisit(Visit):
     """A request to the host's own application. Each host protocol has a kind of its own."""
 
     @abstractmethod

@@ -34,6 +34,7 @@ class AuthMiddleware:
         self._api = Api(auth)
         self._prefixes = self._api.prefixes
         self._visitor = Visitor(auth)
+        self._met, self._seconds = self._visitor.met, self._visitor.seconds
         self._io: drive.IO = auth.storage.io
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -62,22 +63,20 @@ class AuthMiddleware:
 
     def _theirs(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         visitor, cookie = self._visitor, environ.get("HTTP_COOKIE")
-        cookies = (cookie,) if cookie else ()
-        if cookie:
-            found = (
-                visitor.by_header(cookie, visitor.now()) or visitor.known(cookies, cookie) or visitor.waited(cookies)
-            )
-            if found is visitor.doubtful:
-                visitor.tell_of(environ.get("REMOTE_ADDR"), _headers(environ))
-        else:
+        if not cookie:
             found = visitor.nobody
-        here = _Visit(visitor, found, environ, start_response)
-        environ["authmw.session"] = found.seen.session
+        else:
+            met = self._met(cookie)
+            found = met[0] if met is not None and self._seconds() < met[1] else self._asked(cookie, environ)
+        seen = found.seen
+        here = _Visit(environ, start_response, visitor, found, seen=seen)
+        environ["authmw.session"] = seen.session
         visit.set(here)
         try:
             if visitor.guards_changes:
+                cookies = (cookie,) if cookie else ()
                 visitor.check_origin(environ["REQUEST_METHOD"], cookies, lambda: _headers(environ))
-            return _Body(self._app(environ, here.start), here)
+            here.body = self._app(environ, here.start)
         except Refused as refused:
             body = here.refuse(refused)
             visit.set(None)
@@ -85,21 +84,59 @@ class AuthMiddleware:
         except BaseException:
             visit.set(None)
             raise
+        return here
+
+    def _asked(self, cookie: str, environ: Environ) -> Found:
+        """What is found behind a Cookie header that was not met before."""
+        visitor = self._visitor
+        if visitor.mark not in cookie:
+            return visitor.nobody
+        found = visitor.known((cookie,), cookie) or visitor.waited((cookie,))
+        if found is visitor.doubtful:
+            visitor.tell_of(environ.get("REMOTE_ADDR"), _headers(environ))
+        return found
 
 
 class _Visit(HostVisit):
-    """A request to the host's own application, and the `start_response` that the application is given."""
+    """A request to the host's own application: the `start_response` that the application is given, and the answer that the server is.
 
-    begun = False
+    The answer turns to a refusal while it can, and forgets the visitor when the server has sent it: streams still run in the view's context.
+    """
+
+    _environ: Environ
+    _start_response: StartResponse
+    _visitor: Visitor
+    _found: Found
+    body: Iterable[bytes] = ()
+    """What the application answers."""
+    begun: bool = False
     refusal: list[bytes] | None = None
     """The body of the refusal that stands in for what the application answers."""
 
-    def __init__(self, visitor: Visitor, found: Found, environ: Environ, start_response: StartResponse) -> None:
-        self.seen = found.seen
-        self._visitor = visitor
-        self._found = found
-        self._environ = environ
-        self._start_response = start_response
+    def __iter__(self) -> Iterator[bytes]:
+        """What the server sends."""
+        sent = False
+        try:
+            for chunk in self.body:
+                if self.refusal is not None:
+                    break
+                yield chunk
+                sent = sent or bool(chunk)
+        except Refused as refused:
+            if sent:
+                raise
+            self.refusal = self.refuse(refused)
+        if self.refusal is not None:
+            yield from self.refusal
+
+    def close(self) -> None:
+        """End the request."""
+        try:
+            close = getattr(self.body, "close", None)
+            if close is not None:
+                close()
+        finally:
+            visit.set(None)
 
     def who(self) -> Caller:
         """Who calls operations from a view."""
@@ -141,38 +178,6 @@ class _Visit(HostVisit):
         query = environ.get("QUERY_STRING", "")
         path = _path(environ) + (f"?{query}" if query else "")
         return self._visitor.refusal(refused, environ["REQUEST_METHOD"], path, _headers(environ))
-
-
-class _Body:
-    """A response body that answers a refusal while it can, and forgets the visitor when the server has sent it: streams still run in the view's context."""
-
-    def __init__(self, body: Iterable[bytes], here: _Visit) -> None:
-        self._body = body
-        self._here = here
-
-    def __iter__(self) -> Iterator[bytes]:
-        here, sent = self._here, False
-        try:
-            for chunk in self._body:
-                if here.refusal is not None:
-                    break
-                yield chunk
-                sent = sent or bool(chunk)
-        except Refused as refused:
-            if sent:
-                raise
-            here.refusal = here.refuse(refused)
-        if here.refusal is not None:
-            yield from here.refusal
-
-    def close(self) -> None:
-        """End the request."""
-        try:
-            close = getattr(self._body, "close", None)
-            if close is not None:
-                close()
-        finally:
-            visit.set(None)
 
 
 def _unsent(data: bytes) -> None:

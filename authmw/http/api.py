@@ -108,7 +108,7 @@ class Api:
             ip_address=client_ip(request.peer, request.headers.get("x-forwarded-for", ()), settings.trusted_proxies),
             user_agent=(request.header("user-agent") or "")[:1024],
         )
-        token = visit.set(Visit(caller))
+        token = visit.set(Visit(caller=caller))
         try:
             self._be_encrypted(request, caller)
             _be_what_it_says(request, method)

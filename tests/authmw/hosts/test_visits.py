@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from authmw import current_session, optional_session
+from authmw import Cookies, current_session, optional_session
+from authmw.clock import Clock, SystemClock, seconds
 from authmw.guard.verified import hold
 from authmw.hosts.asgi import AuthMiddleware
 from authmw.hosts.wsgi import AuthMiddleware as WSGIAuthMiddleware
 from authmw.operations import Caller, visit
+from authmw.testing import FixedClock
 from tests.world import World, make_world
 
 Headers = list[tuple[bytes, bytes]]
@@ -86,6 +88,37 @@ def test_cookies_that_http2_brought_in_two_headers_are_one_session(world: World)
     user, opaque, jwt = cookies(world)
     assert asgi(world, who, [(b"cookie", opaque), (b"cookie", jwt)])[0] == user
     assert asgi(world, who, [(b"cookie", b"theme=dark"), (b"accept", b"*/*"), (b"cookie", jwt)])[0] == user
+
+
+def test_an_empty_cookie_header_hides_no_other(world: World) -> None:
+    user, _, jwt = cookies(world)
+    for headers in ([b"", jwt], [jwt, b""], [b"", b"", jwt]):
+        assert asgi(world, who, [(b"cookie", value) for value in headers])[0] == user
+    assert asgi(world, who, [(b"cookie", b"")])[0] == "nobody"
+
+
+def test_the_names_of_both_cookies_have_the_mark_in_common() -> None:
+    for names in (Cookies(), Cookies(secure=False, name="mine"), Cookies(vendor=True), Cookies(domain="example.org")):
+        assert names.session() in names.jwt()
+
+
+def test_a_visit_shows_nothing_of_what_it_holds(world: World) -> None:
+    """Cookies and tokens are in reach of it."""
+    _, _, jwt = cookies(world)
+
+    def shown() -> str:
+        here = visit.get()
+        assert here is not None
+        return repr(here) + repr(here.__rich_repr__())
+
+    assert asgi(world, shown, [(b"cookie", jwt)])[0] == "<_Visit>[]"
+    assert wsgi(world, shown, jwt.decode())[0] == "<_Visit>[]"
+
+
+@pytest.mark.parametrize("clock", [FixedClock(), SystemClock()])
+def test_what_is_compared_on_every_request_is_what_the_clock_tells(clock: Clock) -> None:
+    before = clock.now().timestamp()
+    assert before <= seconds(clock)() <= clock.now().timestamp()
 
 
 def test_a_cookie_that_stands_in_two_headers_is_no_session_though_each_alone_was_met_before(world: World) -> None:
