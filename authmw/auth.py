@@ -20,7 +20,7 @@ from authmw.guard.bearer import BearerGuard
 from authmw.guard.sessions import SessionGuard
 from authmw.health import Finding, Health, faults_of, health_of, setup_of
 from authmw.ledger.incidents import Incidents
-from authmw.ledger.notes import Notes
+from authmw.ledger.notes import LAST, Notes
 from authmw.ledger.outbox import dispatch_due
 from authmw.ledger.performing import Performer
 from authmw.ledger.records import Delivery, Event, Outgoing, Purge
@@ -239,9 +239,19 @@ class Auth(Products):
     def close(self) -> None:
         """Wait for what runs behind replies (at most 10 seconds), write what is noted and let go of connections."""
         if not drive.on_loop():
-            drive.finish(10)
+            drive.finish(LAST)
             self.notes.flush()
             drive.run(self.storage.io, self.storage.close())
+
+    async def stop(self) -> None:
+        """The same on a loop that is about to end; the ASGI middleware does it at the end of lifespan."""
+        await drive.finished(LAST)
+        await drive.brought(self.storage.io, self._stop())
+
+    async def _stop(self) -> None:
+        with suppress(StorageError):  # what is lost is counted, and nothing else is left to do
+            await self.notes.write()
+            await self.storage.close()
 
 
 def _user_shown(user: User, now: datetime) -> dict[str, Any]:

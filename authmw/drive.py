@@ -271,17 +271,33 @@ def later(io: IO, work: Coroutine[Any, Any, Any], lane: Lane = "behind") -> None
         task = asyncio.get_running_loop().create_task(operate(io, work), context=nowhere)
         _background.add(task)
         task.add_done_callback(_background.discard)
-    elif io == "async":
-        nowhere.run(asyncio.run_coroutine_threadsafe, work, home.loop())
     else:
-        submitted = _pool(lane).submit(nowhere.run, step, work)
+        if io == "async":
+            submitted = nowhere.run(asyncio.run_coroutine_threadsafe, work, home.loop())
+        else:
+            submitted = _pool(lane).submit(nowhere.run, step, work)
         _submitted.add(submitted)
         submitted.add_done_callback(_submitted.discard)
 
 
 def finish(seconds: float) -> bool:
-    """Wait for what threads do behind replies, at most so long; whether all of it is done. Not on a thread that runs an event loop."""
-    return not concurrent.futures.wait(tuple(_submitted), timeout=seconds).not_done
+    """Wait for what threads and loops do behind replies, at most so long; whether all of it is done. Not on a thread that runs an event loop."""
+    loops = {task.get_loop() for task in tuple(_background)}
+    elsewhere = [asyncio.run_coroutine_threadsafe(finished(seconds), loop) for loop in loops if loop.is_running()]
+    done, late = concurrent.futures.wait((*_submitted, *elsewhere), timeout=seconds)
+    return not late and all(future.result() for future in elsewhere if future in done)
+
+
+async def finished(seconds: float) -> bool:
+    """The same for what the running loop does, once no request is left on it. What it would wait for longer is cancelled with the loop."""
+    loop = asyncio.get_running_loop()
+    latest = loop.time() + seconds
+    while mine := {task for task in _background if task.get_loop() is loop}:
+        left = latest - loop.time()
+        if left <= 0:
+            return False
+        await asyncio.wait(mine, timeout=left)
+    return True
 
 
 _background: set[asyncio.Task[Any]] = set()

@@ -128,7 +128,9 @@ class Visit(msgspec.Struct, kw_only=True, eq=False):
         return other
 
 
-CLAIMED = timedelta(seconds=30)
+SKEW = timedelta(seconds=90)
+"""By how much the clocks of two processes may differ before one takes what the other has in hands."""
+CLAIMED = timedelta(seconds=30) + SKEW
 """What a call leaves behind is first tried by its own process; after so long any worker may take it."""
 
 visit: ContextVar[Visit | None] = ContextVar("authmw_visit", default=None)

@@ -1,10 +1,11 @@
 """The ASGI middleware: answers what is ours, hands the verified session to everything else, and puts fresh cookies on the way out.
 
-Streams, websockets, lifespan and background tasks of the host pass untouched.
+Streams, websockets and background tasks of the host pass untouched; its lifespan ends when our own work behind replies has.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
@@ -12,7 +13,7 @@ from starlette.responses import Response
 
 from authmw import drive
 from authmw.auth import Auth
-from authmw.errors import Refused
+from authmw.errors import Refused, StorageError
 from authmw.guard.sessions import Found
 from authmw.hosts.visits import HostVisit, Visitor
 from authmw.http.bodies import MAXIMUM_BODY
@@ -22,6 +23,7 @@ from authmw.operations import PROJECT, Caller, visit
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_log = logging.getLogger("authmw")
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -96,10 +98,23 @@ class AuthMiddleware:
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lifespan, and whatever protocols servers learn to speak."""
-        if scope["type"] == "lifespan":
-            drive.home.adopt()
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        drive.home.adopt()
+        try:
             await self._auth.start()
-        await self._app(scope, receive, send)
+        except StorageError:
+            # A worker that begins while the database restarts is as good as one that was there before: it says 503 until there is one.
+            _log.error("storage_not_ready")
+        life = _Life(self._auth, receive, send)
+        try:
+            await self._app(scope, life.receive, life.send)
+        except Exception:
+            if life.heard:
+                raise
+        if not life.heard:
+            await life.alone()
 
     def _known(self, cookie: bytes, scope: Scope) -> Found | None:
         """What is found without storage behind a Cookie header that was not met before, or behind several (an empty one); None if storage must be asked."""
@@ -138,6 +153,37 @@ class AuthMiddleware:
             return
         here.replaced, here.refused = False, None
         await _send(here.answer(refused), here.send, head=scope["method"] == "HEAD")
+
+
+class _Life:
+    """The lifespan of an application, at whose end our work behind replies comes to its own. One that does not speak the protocol is spoken for."""
+
+    heard = False
+    """Whether the application has asked what the server says."""
+
+    def __init__(self, auth: Auth, receive: Receive, send: Send) -> None:
+        self._auth = auth
+        self._receive = receive
+        self._send = send
+
+    def receive(self) -> Awaitable[MutableMapping[str, Any]]:
+        """Hand the server's next message to the application."""
+        self.heard = True
+        return self._receive()
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """Pass a message of the application on; the last one when nothing of ours is left to do."""
+        if message["type"].startswith("lifespan.shutdown."):
+            await self._auth.stop()
+        await self._send(message)
+
+    async def alone(self) -> None:
+        """Answer in place of an application that does not."""
+        while True:
+            kind = (await self._receive())["type"]
+            await self.send({"type": f"{kind}.complete"})
+            if kind == "lifespan.shutdown":
+                return
 
 
 class _Visit(HostVisit):

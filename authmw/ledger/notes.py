@@ -25,6 +25,8 @@ HELD = 1000
 """The most events that wait to be written."""
 LONG = timedelta(seconds=1)
 """A call that has run so long leaves a record that it began, in case its process does not live to see its end."""
+LAST = 10.0
+"""Seconds that a process that is told to end waits for what it does behind replies."""
 _BATCH = 10
 _PERIOD = 0.5
 _log = logging.getLogger("authmw")
@@ -141,6 +143,11 @@ class _Writer:
                 notes.lost += 1
                 _log.error("notes_failed")
 
+    def at_exit(self) -> None:
+        """Let what runs behind replies come to its end: a message that has left must be known to have left."""
+        drive.finish(LAST)
+        self.flush_all()
+
     def after_fork(self) -> None:
         """Neither the thread nor its locks came along into the child."""
         self._forget()
@@ -150,4 +157,4 @@ class _Writer:
 
 _writer = _Writer()
 os.register_at_fork(after_in_child=_writer.after_fork)
-atexit.register(_writer.flush_all)
+atexit.register(_writer.at_exit)

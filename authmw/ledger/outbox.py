@@ -20,7 +20,7 @@ from authmw.crypto.sealing import SealBroken, seal, unseal
 from authmw.errors import SendingFailed, StorageError
 from authmw.ledger.commits import settle
 from authmw.ledger.records import Event, Outgoing
-from authmw.operations import CLAIMED, Call, Core
+from authmw.operations import CLAIMED, SKEW, Call, Core
 from authmw.ports import EmailMessage, PhoneMessage
 from authmw.storage import Between, Delete, Order, Update, Write, moment
 from authmw.typed import from_msgpack
@@ -70,6 +70,14 @@ async def deliver(core: Core, outgoing: Outgoing) -> SendingFailed | None:
         # Another process may still have the key this was sealed under, so it waits its turn like any other failure.
         return await _failed(core, outgoing, SendingFailed("The message cannot be opened.", retryable=True))
     for sent, recipient in enumerate(payload.to):
+        if core.clock.now() > outgoing.due_at - SKEW - timedelta(seconds=FIRST_ATTEMPT):
+            # The carrier is slow, or this stood in line: nobody else may begin with it while we go on.
+            rest = msgspec.structs.replace(payload, to=payload.to[sent:])
+            resealed = _sealed(core, outgoing.outgoing_id, rest)
+            claimed = attrs.evolve(outgoing, sealed=resealed, due_at=core.clock.now() + CLAIMED)
+            if not await settle(core.storage, Update(claimed)):
+                return None
+            outgoing = attrs.evolve(claimed, version=outgoing.version + 1)
         failure = await _attempt(core, outgoing, payload, recipient)
         if failure is not None:
             # Who has it already does not get it again.
@@ -182,7 +190,8 @@ async def dispatch_due(core: Core, now: datetime, limit: int = 50) -> int:
     page = await core.storage.page(Outgoing, Between("due", None, (moment(now),)), order=Order("due"), limit=limit)
     taken = 0
     for message in page.records:
-        claimed = attrs.evolve(message, due_at=now + CLAIMED)
+        # Those before it may have taken long: it is claimed from this moment on, and not from the beginning of the round.
+        claimed = attrs.evolve(message, due_at=core.clock.now() + CLAIMED)
         if await settle(core.storage, Update(claimed)):
             taken += 1
             await deliver(core, attrs.evolve(claimed, version=message.version + 1))
