@@ -33,6 +33,7 @@ PACKAGES = {
     "mariadb": "mariadb-server",
     "redis": "redis-server",
     "chromium": "chromium",
+    "etcd": "etcd-server",
 }
 
 
@@ -175,7 +176,13 @@ def find_node() -> Server:
     return Server("node", str(path), "is the environment's, with the packages of tests/js")
 
 
-PROGRAMS: dict[str, Callable[[], Server]] = {"chromium": find_chromium, "node": find_node}
+def find_etcd() -> Server:
+    """The program, which the tests that need it start by themselves."""
+    path = program("etcd")
+    return Server("etcd", path, f"is {path}" if path else f"not installed; apt-get install {PACKAGES['etcd']}")
+
+
+PROGRAMS: dict[str, Callable[[], Server]] = {"chromium": find_chromium, "node": find_node, "etcd": find_etcd}
 NAMES = (*PORTS, *PROGRAMS)
 MACHINE = pytest.StashKey[Machine]()
 

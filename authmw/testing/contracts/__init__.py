@@ -16,7 +16,7 @@ Writing an adapter
 ==================
 
 1. Read `authmw.storage`: the port is eight methods and its docstrings are the promise. `authmw_adapters.memory` is its meaning in three hundred lines, and
-   `authmw.testing.batch_store.items` shows the port on a store that knows nothing but conditional batches.
+   `authmw.testing.batch_store.items` shows the port on a store that knows nothing but conditional batches. `docs/writing-an-adapter.md` in the source builds one on etcd.
 2. A record tells how it is kept: `description(kind)` names its key, its indexes and the field it expires by. Keep the key, the version, the record
    (`authmw.storage.encode` and `decode`, or columns), and the values of each index. An index that is `aside` needs items or rows of its own; the others stand on a field. A key has up to
    160 characters, an indexed text up to 255, all texts of an index value up to 600.
