@@ -15,7 +15,7 @@ from authmw.permissions import Permission, Policy, Resource, Role, Scope
 from authmw.provider import Provider
 from authmw.provider import Resource as ProtectedResource
 from authmw.redirects import RedirectType, RedirectURL
-from authmw.settings import Cookies, LockRules, PasswordRules, PhoneRules, SessionRules, Settings, TOTPRules
+from authmw.settings import Cookies, EmailRules, LockRules, PasswordRules, PhoneRules, SessionRules, Settings, TOTPRules
 from authmw.trusted_tokens import AttributeMapping, TrustedTokenProfile
 
 __version__ = "0.1.0"
@@ -26,6 +26,7 @@ __all__ = [
     "AuthMiddleware",
     "Change",
     "Cookies",
+    "EmailRules",
     "LockRules",
     "Misconfigured",
     "OAuthProvider",

@@ -41,7 +41,14 @@ def always(settings: Settings) -> Iterator[str]:
     yield from _names_and_keys(settings)
     yield from _places(settings)
     yield from _of_cookies(settings.cookies)
-    for rules in (settings.sessions, settings.locks, settings.phones, settings.totp, settings.passwords):
+    for rules in (
+        settings.sessions,
+        settings.locks,
+        settings.phones,
+        settings.emails,
+        settings.totp,
+        settings.passwords,
+    ):
         yield from rules.faults()
     yield from switch_faults(settings.browser_off)
     yield from settings.webauthn.faults(live=settings.live, own=(settings.origin, *settings.cors_origins))

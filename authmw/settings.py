@@ -139,6 +139,24 @@ class PhoneRules:
 
 
 @attrs.frozen(kw_only=True)
+class EmailRules:
+    """How many mails of sign-in, invitation and reset may be asked for (RAT-04): whoever can name an address could else fill its mailbox, and cost the project its name as a sender.
+
+    The budgets are messages: to one address an hour and a day, asked for from one network address (IPv6: /64) an hour, and of the whole project a day. Security notices are not counted.
+    """
+
+    per_address_hour: int = 30
+    per_address_day: int = 100
+    per_visitor_hour: int = 100
+    per_day: int = 100_000
+
+    def faults(self) -> Iterator[str]:
+        """What cannot work."""
+        if any(not 1 <= budget <= 1_000_000 for budget in attrs.astuple(self)):
+            yield "emails: a budget must be from 1 to 1000000."
+
+
+@attrs.frozen(kw_only=True)
 class LockRules:
     """When repeated failure locks a factor of a user, and for how long (5 minutes to 7 days)."""
 
@@ -266,6 +284,7 @@ class Settings:
     totp: TOTPRules = attrs.field(factory=TOTPRules)
     webauthn: WebAuthnRules = attrs.field(factory=WebAuthnRules)
     phones: PhoneRules = attrs.field(factory=PhoneRules)
+    emails: EmailRules = attrs.field(factory=EmailRules)
     passwords: PasswordRules = attrs.field(factory=PasswordRules)
     mfa: MfaRule = "enrolled"
     second_factors: frozenset[str] = attrs.field(default=frozenset(), converter=_kinds)

@@ -9,6 +9,10 @@ from authmw import drive
 from authmw.errors import Refused
 from authmw.limits import Limit, LimitReached
 from authmw.operations import Call
+from authmw.parameters import Attributes
+from authmw.people.directory import in_sandbox
+
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 
 async def charge(call: Call, *limits: Limit, refusal: str = "too_many_requests") -> None:
@@ -39,6 +43,22 @@ def forget_later(call: Call, *limits: Limit) -> None:
 def sending(call: Call, address: str) -> Limit:
     """One message a second to one address, whoever asks and by whichever product."""
     return Limit("sending", (call.settings.project_id, address), 1, timedelta(seconds=1))
+
+
+def mailing(call: Call, address: str, attributes: Attributes | None = None) -> tuple[Limit, ...]:
+    """What a mail to this address is charged to, by whichever product it is asked for (RAT-04). Of the sandbox's address nothing leaves, so nothing is budgeted."""
+    rules, project = call.settings.emails, call.settings.project_id
+    if in_sandbox(call, address):
+        return (sending(call, address),)
+    return (
+        sending(call, address),
+        Limit("mails to an address an hour", (project, address), rules.per_address_hour, _HOUR),
+        Limit("mails to an address a day", (project, address), rules.per_address_day, _DAY),
+        Limit("mails a day", (project,), rules.per_day, _DAY),
+        *of_visitor(
+            call, "mails for a visitor", rules.per_visitor_hour, _HOUR, attributes.ip_address if attributes else ""
+        ),
+    )
 
 
 def of_visitor(call: Call, name: str, burst: int, per: timedelta, ip_address: str = "") -> tuple[Limit, ...]:

@@ -8,6 +8,7 @@ import pytest
 
 from authmw import (
     Cookies,
+    EmailRules,
     Misconfigured,
     OAuthProvider,
     PasswordRules,
@@ -108,6 +109,7 @@ def test_live_refuses_what_is_unsafe_and_says_which(changed: dict[str, Any], nam
         ({"locks": LockRules(threshold=0)}, "locks.threshold"),
         ({"locks": LockRules(minutes=0)}, "locks.minutes"),
         ({"phones": PhoneRules(per_day=0)}, "phones: a budget"),
+        ({"emails": EmailRules(per_address_day=0)}, "emails: a budget"),
         ({"phones": PhoneRules(countries=frozenset({"Narnia"}))}, "phones.countries"),
         ({"sessions": SessionRules(default_minutes=0)}, "sessions.default_minutes"),
         ({"oauth": (OAuthProvider(name="google", client_id="i", client_secret="s"),) * 2}, "oauth names"),

@@ -62,7 +62,7 @@ from authmw.redirects import with_token
 from authmw.rows import Row
 from authmw.signin.complete import Proof, complete
 from authmw.signin.keys import KeyRing
-from authmw.signin.limits import charge, sending
+from authmw.signin.limits import charge, mailing
 from authmw.storage import Delete, Insert, Update
 
 WEEK = 10_080
@@ -111,7 +111,7 @@ class EmailMagicLinks(Product):
             templates.choose(signup_template_id, signup.template),
         )
         pkce = _required_pkce(call, code_challenge)
-        await charge(call, sending(call, address))
+        await charge(call, *mailing(call, address, attributes))
         known = await user_by_email(call.storage, address)
         user = known or new_user(call, new_email(call, address), pending=create_user_as_pending)
         destination, template = (login, chosen[0]) if known else (signup, chosen[1])
@@ -151,7 +151,7 @@ class EmailMagicLinks(Product):
         login = login_destination(call.settings.redirects, login_magic_link_url, login_expiration_minutes)
         template = call.settings.templates.choose(login_template_id, login.template)
         pkce = _required_pkce(call, code_challenge)
-        await charge(call, sending(call, address))
+        await charge(call, *mailing(call, address, attributes))
         live = await signed_in_caller(call, self.keys, session_token, session_jwt)
         holder = await user_by_email(call.storage, address)
         adder = live.subject if live else await user_by_reference(call.storage, user_id) if user_id else None
@@ -204,7 +204,7 @@ class EmailMagicLinks(Product):
         address = canonical_email(email)
         invite = invite_destination(call.settings.redirects, invite_magic_link_url, invite_expiration_minutes)
         template = call.settings.templates.choose(invite_template_id, invite.template)
-        await charge(call, sending(call, address))
+        await charge(call, *mailing(call, address, attributes))
         known = await user_by_email(call.storage, address)
         if known is not None and known.status == "active":
             raise Refused("user_already_invited")

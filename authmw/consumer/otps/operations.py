@@ -46,7 +46,7 @@ from authmw.rows import Row
 from authmw.signin.attempts import check_open, count_guess, forget_guesses, refuse_guess
 from authmw.signin.complete import complete
 from authmw.signin.keys import KeyRing
-from authmw.signin.limits import charge, sending
+from authmw.signin.limits import charge, mailing
 from authmw.storage import Delete, Insert
 from authmw.templates import TemplateType
 
@@ -79,7 +79,7 @@ class EmailPasscodes(Product):
         templates = call.settings.templates
         login = templates.choose(login_template_id, TemplateType.ONE_TIME_PASSCODE)
         signup = templates.choose(signup_template_id, TemplateType.ONE_TIME_PASSCODE_SIGNUP)
-        await charge(call, sending(call, address))
+        await charge(call, *mailing(call, address, attributes))
         known = await user_by_email(call.storage, address)
         user = known or new_user(call, new_email(call, address), pending=create_user_as_pending)
         standing = user.email_at(address)
@@ -110,7 +110,7 @@ class EmailPasscodes(Product):
         call = current_call()
         address = canonical_email(email)
         template = call.settings.templates.choose(login_template_id, TemplateType.ONE_TIME_PASSCODE)
-        await charge(call, sending(call, address))
+        await charge(call, *mailing(call, address, attributes))
         live = await signed_in_caller(call, self.keys, session_token, session_jwt)
         holder = await user_by_email(call.storage, address)
         user = live.subject if live else await user_by_reference(call.storage, user_id) if user_id else holder

@@ -57,7 +57,7 @@ from authmw.people.rules import merged_metadata
 from authmw.rows import Row
 from authmw.signin.complete import Proof, complete
 from authmw.signin.keys import KeyRing
-from authmw.signin.limits import charge, of_visitor, sending
+from authmw.signin.limits import charge, mailing, of_visitor
 from authmw.signin.passwords import FACTOR, choose, judge, proved, strengthened
 from authmw.storage import Insert
 from authmw.typed import convert
@@ -238,7 +238,7 @@ def _sign_ups(call: Call, address: str) -> tuple[Limit, ...]:
     """How often somebody may sign up from a browser: each time may send a message, and costs a hash."""
     if call.caller.audience != "browser":
         return ()
-    return (sending(call, address), *of_visitor(call, "sign-ups by password", 30, timedelta(hours=1)))
+    return (*mailing(call, address), *of_visitor(call, "sign-ups by password", 30, timedelta(hours=1)))
 
 
 async def _taken(call: Call, made: User, address: str) -> CreateResponse:

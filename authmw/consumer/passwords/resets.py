@@ -43,7 +43,7 @@ from authmw.people.directory import new_email, new_user, user_by_email
 from authmw.people.records import Subject, User
 from authmw.signin.complete import Proof, complete
 from authmw.signin.keys import KeyRing
-from authmw.signin.limits import charge, sending
+from authmw.signin.limits import charge, mailing
 from authmw.signin.passwords import FACTOR, choose, password_of, proved
 from authmw.signin.rules import check_may_add, check_sensitive, is_impersonated, with_factor
 from authmw.signin.sessions import Live
@@ -80,7 +80,7 @@ class EmailResets(Product):
         address = canonical_email(email)
         template = call.settings.templates.choose(reset_password_template_id, TemplateType.RESET_PASSWORD)
         pkce = _required_pkce(call, code_challenge)
-        await charge(call, sending(call, address))
+        await charge(call, *mailing(call, address, attributes))
         known = await user_by_email(call.storage, address)
         # For a stranger all of it is made for a user who is nobody, and nothing is sent (ENU-02).
         user = known or new_user(call, new_email(call, address))
