@@ -5,6 +5,7 @@ Law: what is of another type is named and never shown, for it may be a secret th
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import cache
@@ -12,21 +13,41 @@ from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hin
 
 import attrs
 
+_PLAIN = {"str": str, "bool": bool, "int": int, "bytes": bytes}
+"""Annotations that need no reading."""
+
 
 def wrong_types(one: Any, place: str = "") -> Iterator[str]:
-    """Each field of an attrs value, and of those within it, that holds something else than it is declared with. `place` stands before the names."""
+    """Each field of an attrs value that holds something else than it is declared with. `place` stands before the names.
+
+    Values within it are looked into if they are judged later by a `faults` of theirs; others judge themselves when they are made. What a class itself supplies is taken as it is, so that what is not set costs nothing: an annotation is read only where somebody gave a value.
+    """
     declared = cast("Any", type(one))
-    hints = _hints(declared)
     for field in attrs.fields(declared):
-        if not field.init:
+        if not field.init or _is_supplied(value := getattr(one, field.name), field.default):
             continue
-        value, named = getattr(one, field.name), f"{place}{field.name}"
-        if not is_of(value, hints[field.name]):
-            yield f"{named} {_expected(hints[field.name])}."
-            continue
+        named = f"{place}{field.name}"
+        if not _is_made_by(value, field.default):
+            hint = _hint(declared, field.name)
+            if not is_of(value, hint):
+                yield f"{named} {_expected(hint)}."
+                continue
         for held in _within(value):
-            if attrs.has(type(held)):
+            if hasattr(type(held), "faults"):
                 yield from wrong_types(held, f"{named}.")
+
+
+def _is_supplied(value: object, default: object) -> bool:
+    if value is default or (type(value) is type(default) and value == default):
+        return True
+    factory: Any = getattr(default, "factory", None)
+    return factory is not None and not value and isinstance(value, get_origin(factory) or type(None))
+
+
+def _is_made_by(value: object, default: object) -> bool:
+    """Whether a value is as a field's factory makes them, apart from what stands within it."""
+    factory: Any = getattr(default, "factory", None)
+    return factory is not None and type(value) is factory
 
 
 def _within(value: object) -> Iterable[object]:
@@ -35,8 +56,16 @@ def _within(value: object) -> Iterable[object]:
 
 
 @cache
-def _hints(declared: Hashable) -> dict[str, Any]:
-    return get_type_hints(declared)
+def _hint(declared: Hashable, name: str) -> Any:
+    """The type of one field, of whichever class in the line of inheritance declares it."""
+    for one in cast("type", declared).__mro__:
+        annotation = vars(one).get("__annotations__", {}).get(name)
+        if annotation is not None:
+            lone = types.SimpleNamespace(__annotations__={name: annotation})
+            known = vars(sys.modules[one.__module__])
+            # Most are one name, for which nothing needs to be compiled.
+            return _PLAIN.get(annotation) or known.get(annotation) or get_type_hints(lone, known)[name]
+    raise AttributeError(name)
 
 
 def is_of(value: object, hint: Any) -> bool:

@@ -14,7 +14,7 @@ from authmw.switches import switch_faults
 from authmw.urls import Malformed, be_a_path, split_url
 
 if TYPE_CHECKING:
-    from authmw.settings import Cookies, Settings
+    from authmw.settings import Settings
 
 BYTES_OF_CHANCE = 8
 """Different bytes that any key drawn by chance has, also one that is spelled as hexadecimal digits."""
@@ -40,8 +40,8 @@ def always(settings: Settings) -> Iterator[str]:
         yield "second_factors may name " + ", ".join(sorted(_SECOND_FACTORS)) + "."
     yield from _names_and_keys(settings)
     yield from _places(settings)
-    yield from _of_cookies(settings.cookies)
     for rules in (
+        settings.cookies,
         settings.sessions,
         settings.locks,
         settings.phones,
@@ -131,17 +131,6 @@ def _is_path(text: str, *, may_end: bool = False) -> bool:
     except Malformed:
         return False
     return may_end or not text.endswith("/")
-
-
-def _of_cookies(cookies: Cookies) -> Iterator[str]:
-    if not COOKIE_NAME.fullmatch(cookies.name):
-        yield "cookies.name must be a token."
-    if not COOKIE_PATH.fullmatch(cookies.path):
-        yield "cookies.path must begin with a slash."
-    if cookies.domain is not None and not COOKIE_DOMAIN.fullmatch(cookies.domain):
-        yield "cookies.domain must be a lower-case host name of two labels or more."
-    if cookies.domain and cookies.vendor is False and not cookies.secure:
-        yield "cookies.domain needs secure cookies."
 
 
 def _of_others(settings: Settings) -> Iterator[str]:

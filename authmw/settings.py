@@ -14,7 +14,7 @@ from authmw.crypto.roots import RootKeys
 from authmw.crypto.secret import Secret
 from authmw.declared import wrong_types
 from authmw.errors import Misconfigured, Refused
-from authmw.faults import BYTES_OF_CHANCE, always, in_live
+from authmw.faults import BYTES_OF_CHANCE, COOKIE_DOMAIN, COOKIE_NAME, COOKIE_PATH, always, in_live
 from authmw.identifiers import canonical_ip
 from authmw.oauth_providers import OAuthProvider
 from authmw.passkeys import WebAuthnRules
@@ -77,6 +77,17 @@ class Cookies:
     path: str = "/"
     vendor: bool = False
     secure: bool = True
+
+    def faults(self) -> Iterator[str]:
+        """What cannot work."""
+        if not COOKIE_NAME.fullmatch(self.name):
+            yield "cookies.name must be a token."
+        if not COOKIE_PATH.fullmatch(self.path):
+            yield "cookies.path must begin with a slash."
+        if self.domain is not None and not COOKIE_DOMAIN.fullmatch(self.domain):
+            yield "cookies.domain must be a lower-case host name of two labels or more."
+        if self.domain and not self.vendor and not self.secure:
+            yield "cookies.domain needs secure cookies."
 
     def session(self) -> str:
         """The name of the cookie that holds the opaque token."""

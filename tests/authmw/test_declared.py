@@ -52,6 +52,9 @@ def test_a_value_is_told_from_one_of_another_type(value: object, hint: Any, *, e
 class Inner:
     count: int = 1
 
+    def faults(self) -> list[str]:
+        return []
+
 
 @attrs.frozen
 class Outer:
