@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -14,63 +14,25 @@ from authmw import drive
 from authmw.changes import Listen, Listeners, Shown
 from authmw.clock import Clock, SystemClock
 from authmw.errors import Misconfigured, StorageError
-from authmw.factors.challenges import Challenge
-from authmw.factors.spent import SpentToken
 from authmw.guard.bearer import BearerGuard
 from authmw.guard.sessions import SessionGuard
-from authmw.health import Finding, Health, faults_of, health_of, setup_of
-from authmw.ledger.incidents import Incidents
-from authmw.ledger.notes import LAST, Notes
-from authmw.ledger.outbox import dispatch_due
-from authmw.ledger.performing import Performer
-from authmw.ledger.records import Delivery, Event, Outgoing, Purge
-from authmw.ledger.telling import tell_due
 from authmw.limits import RateLimiter
 from authmw.operations import Caller, Core, Visit, joined, visit
-from authmw.people.apps import ConnectedApp, Consent, Grant
-from authmw.people.purging import purge_due
-from authmw.people.records import Credential, Organization, Session, User
-from authmw.platform.fraud.records import FraudRule, VerdictOverride
-from authmw.platform.idp.records import AuthorizationCode, DeviceRequest, PushedRequest
-from authmw.platform.m2m.records import M2MClient
+from authmw.people.records import User
 from authmw.ports import BreachSource, DeviceIntelligence, EmailSender, Fetcher, MailServers, SMSSender, WhatsAppSender
 from authmw.products import Products
-from authmw.project import CurrentProject, StoredProject, StoredTemplate
+from authmw.project import CurrentProject
 from authmw.revoked import Denied
 from authmw.settings import Settings
-from authmw.signin.keys import FirstKey, KeyRing, StoredKey
-from authmw.storage import Record, Storage, description
+from authmw.signin.keys import KeyRing
+from authmw.storage import Storage, description
+
+if TYPE_CHECKING:
+    from authmw.health import Finding, Health
 
 T = TypeVar("T")
 L = TypeVar("L", bound=Listen)
 _log = logging.getLogger("authmw")
-
-KINDS: tuple[type[Record], ...] = (
-    User,
-    Organization,
-    Credential,
-    Session,
-    Challenge,
-    SpentToken,
-    Event,
-    Outgoing,
-    Purge,
-    Delivery,
-    StoredProject,
-    StoredTemplate,
-    StoredKey,
-    FirstKey,
-    M2MClient,
-    FraudRule,
-    VerdictOverride,
-    ConnectedApp,
-    Consent,
-    Grant,
-    AuthorizationCode,
-    DeviceRequest,
-    PushedRequest,
-)
-"""Every kind of record that an `Auth` stores."""
 
 
 class Auth(Products):
@@ -94,8 +56,15 @@ class Auth(Products):
         breaches: BreachSource | None = None,
         clock: Clock | None = None,
     ) -> None:
+        # What only a made `Auth` needs is loaded now, and not by whoever only imports authmw.
+        from authmw.kinds import KINDS
+        from authmw.ledger.incidents import Incidents
+        from authmw.ledger.notes import Notes
+        from authmw.ledger.performing import Performer
+
         self.settings = settings
         self.storage = storage
+        self._kinds = KINDS
         clock = clock or SystemClock()
         self.notes = Notes(storage, clock)
         self.incidents = Incidents(self.notes, clock, settings.environment)
@@ -129,13 +98,15 @@ class Auth(Products):
         self.bearer = BearerGuard(self.core, self.keys)
         self.guard = SessionGuard(self.core, self.keys)
         if storage.io != "async":
-            drive.step(storage.prepare(KINDS))
+            drive.step(storage.prepare(self._kinds))
             self._prepared = True
         else:
             self._prepared = False
 
     def _check(self) -> None:
         """Refuse what cannot work, naming every fault; name in the log what a host in Live should look at (OPS-06)."""
+        from authmw.health import faults_of, setup_of
+
         faults = list(faults_of(self.core))
         if faults:
             raise Misconfigured("This cannot work: " + " ".join(faults), faults)
@@ -152,7 +123,7 @@ class Auth(Products):
         either middleware at the first request that needs it).
         """
         if not self._prepared:
-            await self.storage.prepare(KINDS)
+            await self.storage.prepare(self._kinds)
             self._prepared = True
 
     def ready(self) -> None:
@@ -165,6 +136,10 @@ class Auth(Products):
         return await drive.brought(self.storage.io, self._work())
 
     async def _work(self) -> int:
+        from authmw.ledger.outbox import dispatch_due
+        from authmw.ledger.telling import tell_due
+        from authmw.people.purging import purge_due
+
         now = self.core.clock.now()
         taken = await dispatch_due(self.core, now) + await tell_due(self.core, now) + await purge_due(self.core, now)
         await self.storage.sweep(now, 50)
@@ -175,12 +150,16 @@ class Auth(Products):
 
         Meant for a route or probe of the host's own: `200 if (await auth.health()).healthy else 503`.
         """
+        from authmw.health import health_of
+
         with suppress(StorageError):  # which is what will be found
             await self.start()
         return await drive.brought(self.storage.io, health_of(self.core, self.keys, self.notes))
 
     def setup(self) -> tuple[Finding, ...]:
         """What works and should still be looked at before people depend on it."""
+        from authmw.health import setup_of
+
         return tuple(setup_of(self.core))
 
     @contextmanager
@@ -238,6 +217,8 @@ class Auth(Products):
 
     def close(self) -> None:
         """Wait for what runs behind replies (at most 10 seconds), write what is noted and let go of connections."""
+        from authmw.ledger.notes import LAST
+
         if not drive.on_loop():
             drive.finish(LAST)
             self.notes.flush()
@@ -245,6 +226,8 @@ class Auth(Products):
 
     async def stop(self) -> None:
         """The same on a loop that is about to end; the ASGI middleware does it at the end of lifespan."""
+        from authmw.ledger.notes import LAST
+
         await drive.finished(LAST)
         await drive.brought(self.storage.io, self._stop())
 

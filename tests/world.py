@@ -27,10 +27,10 @@ from authmw import (
     require_role,
     require_session,
 )
-from authmw.auth import KINDS
 from authmw.drive import step
 from authmw.hosts.asgi import AuthMiddleware
 from authmw.hosts.wsgi import AuthMiddleware as WSGIAuthMiddleware
+from authmw.kinds import KINDS
 from authmw.ports import EmailMessage, PhoneMessage
 from authmw.storage import And
 from authmw.testing import FixedClock

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from authmw.auth import KINDS
 from authmw.drive import step
 from authmw.errors import StorageError
+from authmw.kinds import KINDS
 from authmw.people.apps import ConnectedApp
 from authmw.storage import And, Index, Insert, Record, by_field, record
 from authmw.testing.contracts.races import at_once

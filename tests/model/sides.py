@@ -15,11 +15,11 @@ from typing import Any
 import attrs
 
 from authmw import Auth, Cookies, Settings
-from authmw.auth import KINDS
 from authmw.clock import standing_still
 from authmw.consumer.answers import SignInResponse, sign_in_answer
 from authmw.drive import step
 from authmw.errors import Refused, StorageError
+from authmw.kinds import KINDS
 from authmw.ledger.commits import commit
 from authmw.ledger.records import Event
 from authmw.operations import Caller, Product, current_call, operation, visit

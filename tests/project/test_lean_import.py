@@ -61,7 +61,16 @@ def mounted() -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", [*HEAVY, "html.parser", "tomllib", "authmw.consumer.users.operations", "authmw.http.api"]
+    "module",
+    [
+        *HEAVY,
+        "html.parser",
+        "tomllib",
+        "authmw.consumer.users.operations",
+        "authmw.http.api",
+        "authmw.kinds",
+        "authmw.health",
+    ],
 )
 def test_importing_authmw_does_not_load(imported: set[str], module: str) -> None:
     assert module not in imported

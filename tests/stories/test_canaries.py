@@ -16,10 +16,10 @@ import msgspec
 import pytest
 from msgspec.inspect import IntType, ListType, StructType, type_info
 
-from authmw.auth import KINDS
 from authmw.declarations import Operation
 from authmw.drive import step
 from authmw.errors import SendingFailed, StorageError
+from authmw.kinds import KINDS
 from authmw.ledger.outbox import dispatch_due
 from authmw.ledger.records import Event
 from authmw.storage import And

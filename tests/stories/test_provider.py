@@ -447,7 +447,7 @@ def test_nothing_of_a_dump_is_of_use(world: World) -> None:
     one = app(world)
     code = one.code()
     tokens = one.redeems(code).json
-    from authmw.auth import KINDS
+    from authmw.kinds import KINDS
 
     storage = world.auth.storage
     rows = [row for kind in KINDS for row in world.auth.run(storage.page(kind, And(), limit=1000)).records]

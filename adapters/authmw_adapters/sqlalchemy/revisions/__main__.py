@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from authmw.auth import KINDS
+from authmw.kinds import KINDS
 from authmw_adapters.sqlalchemy.revisions import DATABASES, newest, schema_at, spelled
 
 
