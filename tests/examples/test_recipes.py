@@ -17,9 +17,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 URL = "http://localhost:8000"
 RECIPES = [
     *("fastapi_sign_in", "flask_sign_in:app", "django_app", "django_app:wsgi_app"),
-    *("starlette_app", "quart_app", "litestar_app", "asgi_app", "wsgi_app"),
+    *("starlette_app", "quart_app", "litestar_app", "falcon_app:wsgi_app", "asgi_app", "wsgi_app"),
 ]
-BARE = {"asgi_app", "wsgi_app"}
+NEVER_ASYNC = {"asgi_app", "wsgi_app", "falcon_app:wsgi_app"}
 Answer: TypeAlias = tuple[int, str, dict[str, str]]
 _django: dict[str, Any] = {}
 
@@ -86,7 +86,7 @@ def test_a_stranger_signs_in_by_the_mailed_link_and_sees_the_page(visitor: Visit
     assert visitor.go("GET", "/dashboard")[:2] == (200, "Log in to view this page")
     sign_in(visitor, f"{name.replace(':', '-')}@example.org")
     assert visitor.go("GET", "/dashboard")[:2] == (200, "You're logged in.")
-    for path in ["/me"] if name in BARE else ["/me", "/later"]:
+    for path in ["/me"] if name in NEVER_ASYNC else ["/me", "/later"]:
         status, text, _ = visitor.go("GET", path)
         assert status == 200
         assert text.startswith("user-test-")
@@ -97,7 +97,7 @@ def test_a_guarded_view_refuses_a_stranger_or_leads_to_sign_in(
 ) -> None:
     """QS-07. A refusal is no error of the host's: no framework logs one."""
     caplog.set_level(logging.WARNING)
-    for path in ["/me"] if name in BARE else ["/me", "/later"]:
+    for path in ["/me"] if name in NEVER_ASYNC else ["/me", "/later"]:
         status, text, headers = visitor.go("GET", path)
         assert (status, headers["content-type"]) == (401, "application/json")
         assert "user_unauthenticated" in text
