@@ -272,7 +272,7 @@ def test_a_listener_runs_outside_of_the_request_that_made_the_change(waits: bool
         async def wait(change: Change) -> None:
             note()
 
-        auth.on("direct.user.create")(wait if waits else lambda change: note())
+        auth.on("direct.user.create", name="waits")(wait if waits else lambda change: note())
         here = Visit()
         here.seen = Seen(None, auth.core.clock, auth.guard)
         visit.set(here)
@@ -287,7 +287,7 @@ def test_an_asynchronous_listener_finds_a_loop_where_the_host_runs_none(tmp_path
     world = make_world(tmp_path, "wsgi")
     done = threading.Event()
 
-    @world.auth.on("direct.user.create")
+    @world.auth.on("direct.user.create", name="waits")
     async def wait(change: Change) -> None:
         assert asyncio.get_running_loop().is_running()
         done.set()
