@@ -19,6 +19,10 @@ _WEB = re.compile(rf"(https?)://({_LABEL}(?:\.{_LABEL})*)(?::[1-9][0-9]{{0,4}})?
 _APP = re.compile(r"android:apk-key-hash:[A-Za-z0-9_-]{43}", re.ASCII)
 
 
+ATTESTATION_FORMATS = ("none", "packed", "fido-u2f", "tpm", "android-key", "apple")
+"""How authenticators show what they are (WebAuthn section 8): all that can be verified."""
+
+
 def _texts(values: Iterable[str]) -> tuple[str, ...]:
     return (values,) if isinstance(values, str) else tuple(values)
 
@@ -38,13 +42,15 @@ class WebAuthnRules:
     `origins` are the pages that may use them, exactly (scheme, host, port unless it is the scheme's own), and Android apps as `android:apk-key-hash:...`; unless given,
     the project's own origin and `cors_origins`. Browsers do this at https and at `http://localhost` only, never at an IP address. `domains` are what passkeys belong to;
     unless given, the hosts of the origins. `user_verification` is `required` to refuse a registration and a second factor without a PIN or biometric too; a sign-in
-    by a passkey alone always needs one. `attestation_roots` are certificates (PEM): with them only authenticators register whose `packed` attestation leads to one of them.
+    by a passkey alone always needs one. `attestation_roots` are certificates (PEM): with them only authenticators register whose attestation leads to one of them.
+    `attestation_formats` are those that are taken: `packed` and `fido-u2f` of security keys, `tpm` of Windows, `android-key`, `apple`, and `none`.
     """
 
     origins: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     domains: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     user_verification: Literal["preferred", "required"] = "preferred"
     attestation_roots: tuple[str, ...] = attrs.field(default=(), converter=_texts, repr=False)
+    attestation_formats: tuple[str, ...] = attrs.field(default=ATTESTATION_FORMATS, converter=_texts)
 
     def faults(self, *, live: bool, own: Iterable[str]) -> Iterator[str]:
         """What cannot work, where the project's own origins are these."""
@@ -60,6 +66,8 @@ class WebAuthnRules:
             yield "webauthn.domains names one that no origin of the project lies at or under."
         if self.user_verification not in {"preferred", "required"}:
             yield "webauthn.user_verification must be preferred or required."
+        if not self.attestation_formats or not set(self.attestation_formats) <= set(ATTESTATION_FORMATS):
+            yield "webauthn.attestation_formats may name " + ", ".join(ATTESTATION_FORMATS) + "."
         if any("-----BEGIN CERTIFICATE-----" not in root for root in self.attestation_roots):
             yield "webauthn.attestation_roots must be certificates in PEM form."
 

@@ -337,5 +337,6 @@ def _verified(call: Call, challenge: Challenge, answer: Attestation) -> Register
         party_of(call, str(challenge.details["domain"])),
         user_verification=_always_verified(call),
         roots=call.settings.webauthn.attestation_roots,
+        formats=call.settings.webauthn.attestation_formats,
         now=call.now,
     )

@@ -1,4 +1,4 @@
-"""Attestation certificates (WebAuthn section 8.2.1): the form of an authenticator's certificate, and whose it is.
+"""Attestation certificates (WebAuthn section 8): the form of an authenticator's certificate, and whose it is.
 
 Law: configured roots are a policy (WAN-06): an authenticator that shows no certificate, or one that leads to none of them now, does not register.
 """
@@ -17,18 +17,26 @@ _OCTETS_OF_16 = b"\x04\x10"
 MAXIMUM_CHAIN = 5
 
 
-def check_certificates(chain: object, aaguid: bytes, roots: Collection[str], now: datetime) -> None:
-    """Hold the certificates of a statement (DER, the authenticator's first; None for none) to the standard's form and to the trusted roots (PEM). Raises ValueError, or what the certificate library raises."""
-    from cryptography import x509
-
+def check_trust(chain: object, roots: Collection[str], now: datetime) -> None:
+    """Hold the certificates of a statement (DER, the authenticator's first; None for none) to the trusted roots (PEM), if there are any. Raises ValueError, or what the certificate library raises."""
     if chain is None:
         _require(not roots, "no certificate")
-        return
+    elif roots:
+        leaf, *between = _read(chain)
+        _check_chain(leaf, between, roots, now)
+
+
+def check_model(chain: object, aaguid: bytes) -> None:
+    """Hold the certificate of a `packed` statement, if it has one, to the standard's form (section 8.2.1). Raises as `check_trust`."""
+    if chain is not None:
+        _check_form(_read(chain)[0], aaguid)
+
+
+def _read(chain: object) -> list[Certificate]:
+    from cryptography import x509
+
     _require(isinstance(chain, list) and 1 <= len(chain) <= MAXIMUM_CHAIN, "not a chain")  # pyright: ignore[reportUnknownArgumentType]
-    certificates = [x509.load_der_x509_certificate(one) for one in chain]  # type: ignore[attr-defined]  # a list, as required
-    _check_form(certificates[0], aaguid)
-    if roots:
-        _check_trust(certificates[0], certificates[1:], roots, now)
+    return [x509.load_der_x509_certificate(one) for one in chain]  # type: ignore[attr-defined]  # a list, as required
 
 
 def _check_form(leaf: Certificate, aaguid: bytes) -> None:
@@ -51,7 +59,7 @@ def _check_form(leaf: Certificate, aaguid: bytes) -> None:
     _require(not said.critical and value == _OCTETS_OF_16 + aaguid, "another model's certificate")
 
 
-def _check_trust(leaf: Certificate, between: list[Certificate], roots: Collection[str], now: datetime) -> None:
+def _check_chain(leaf: Certificate, between: list[Certificate], roots: Collection[str], now: datetime) -> None:
     """Whether the chain ends at a root. Only authorities need constraints; what else a certificate may be used for is the web's business, not an authenticator's."""
     from cryptography import x509
     from cryptography.x509 import verification

@@ -7,7 +7,7 @@ credential is are the operation's to check.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from importlib import import_module
 from typing import Any, cast
@@ -18,13 +18,20 @@ import msgspec
 from authmw.crypto import ed25519, tokens
 from authmw.errors import Misconfigured, Refused
 from authmw.factors.webauthn.answers import Assertion, Attestation, ClientData, decode
-from authmw.factors.webauthn.attested import check_certificates
+from authmw.factors.webauthn.attested import check_model, check_trust
 from authmw.factors.webauthn.cose import ALGORITHMS, EDDSA, check_key
-from authmw.passkeys import RelyingParty
+from authmw.passkeys import ATTESTATION_FORMATS, RelyingParty
 
-_FORMATS = frozenset({"none", "packed"})
 _ATTESTED_KEYS = {"fmt", "attStmt", "authData"}
-_STATEMENT_KEYS = {"alg", "sig", "x5c"}
+_STATEMENTS: Mapping[str, frozenset[str]] = {
+    "none": frozenset(),
+    "packed": frozenset({"alg", "sig", "x5c"}),
+    "fido-u2f": frozenset({"sig", "x5c"}),
+    "tpm": frozenset({"ver", "alg", "sig", "x5c", "certInfo", "pubArea"}),
+    "android-key": frozenset({"alg", "sig", "x5c"}),
+    "apple": frozenset({"alg", "x5c"}),
+}
+"""What a statement of each format may hold (sections 8.2 to 8.8)."""
 _HEADER = 37
 """Bytes of authenticator data before what was attested: hash of the domain, flags, counter (section 6.1)."""
 
@@ -62,12 +69,21 @@ class Used:
 
 
 def verify_registration(
-    answer: Attestation, party: RelyingParty, *, user_verification: bool, roots: Collection[str], now: datetime
+    answer: Attestation,
+    party: RelyingParty,
+    *,
+    user_verification: bool,
+    roots: Collection[str],
+    now: datetime,
+    formats: Collection[str] = ATTESTATION_FORMATS,
 ) -> Registered:
-    """Verify a new credential. With `roots` (PEM) its attestation must lead to one of them at `now`. Refused: `unable_to_register_webauthn_registration`."""
+    """Verify a new credential, whose attestation is of one of these formats. With `roots` (PEM) it must lead to one of them at `now`.
+
+    Refused: `unable_to_register_webauthn_registration`.
+    """
     _load()
     try:
-        return _registered(answer, party, user_verification=user_verification, roots=roots, now=now)
+        return _registered(answer, party, user_verification=user_verification, roots=roots, now=now, formats=formats)
     except Exception:  # noqa: BLE001 -- hostile bytes make the libraries raise anything; none of it is an answer
         raise Refused("unable_to_register_webauthn_registration") from None
 
@@ -85,14 +101,22 @@ def verify_assertion(answer: Assertion, party: RelyingParty, *, key: Key, handle
 
 
 def _registered(
-    answer: Attestation, party: RelyingParty, *, user_verification: bool, roots: Collection[str], now: datetime
+    answer: Attestation,
+    party: RelyingParty,
+    *,
+    user_verification: bool,
+    roots: Collection[str],
+    now: datetime,
+    formats: Collection[str],
 ) -> Registered:
     from webauthn import verify_registration_response
     from webauthn.helpers import parse_authenticator_data, parse_cbor
     from webauthn.helpers.cose import COSEAlgorithmIdentifier
+    from webauthn.helpers.structs import AttestationFormat
 
     _check_client(answer.client, "webauthn.create", party)
-    attested = _attested(answer.attestation_object)
+    attested = _attested(answer.attestation_object, formats)
+    trusted = [root.encode("ascii") for root in roots]
     verified = verify_registration_response(
         credential=_credential(
             answer.credential_id, answer.client, attestationObject=tokens.base64url(answer.attestation_object)
@@ -102,6 +126,8 @@ def _registered(
         expected_origin=list(party.origins),
         require_user_verification=user_verification,
         supported_pub_key_algs=[COSEAlgorithmIdentifier(one) for one in ALGORITHMS],
+        # These two the library holds to their makers' own roots, which a project may add to; it is `check_certificates` that narrows them.
+        pem_root_certs_bytes_by_fmt={AttestationFormat.APPLE: trusted, AttestationFormat.ANDROID_KEY: trusted},
     )
     data = parse_authenticator_data(attested["authData"])
     credential = data.attested_credential_data
@@ -112,7 +138,10 @@ def _registered(
     rest = credential.aaguid + held + credential.credential_public_key + (data.extensions or b"")
     _require(attested["authData"][_HEADER:] == rest)
     check_key(parse_cbor(credential.credential_public_key))
-    check_certificates(attested["attStmt"].get("x5c"), credential.aaguid, roots, now)
+    chain = attested["attStmt"].get("x5c")
+    if attested["fmt"] == "packed":
+        check_model(chain, credential.aaguid)
+    check_trust(chain, roots, now)
     return Registered(
         key=Key(
             cose=credential.credential_public_key,
@@ -164,17 +193,16 @@ def _check_client(client: ClientData, ceremony: str, party: RelyingParty) -> Non
     _require(not client.embedded)
 
 
-def _attested(data: bytes) -> dict[str, Any]:
-    """The attestation object in its one encoding, of a format that is verified."""
+def _attested(data: bytes, formats: Collection[str]) -> dict[str, Any]:
+    """The attestation object in its one encoding, of one of these formats, whose statement holds nothing else."""
     from webauthn.helpers import encode_cbor, parse_cbor
 
     attested: Any = parse_cbor(data)
     _require(type(attested) is dict and attested.keys() == _ATTESTED_KEYS)
     _require(encode_cbor(attested) == data)
     statement: Any = attested["attStmt"]
-    _require(attested["fmt"] in _FORMATS and type(statement) is dict and type(attested["authData"]) is bytes)
-    _require(attested["fmt"] == "packed" or not statement)
-    _require(statement.keys() <= _STATEMENT_KEYS)
+    _require(attested["fmt"] in formats and type(statement) is dict and type(attested["authData"]) is bytes)
+    _require(statement.keys() <= _STATEMENTS[str(attested["fmt"])])
     return cast("dict[str, Any]", attested)
 
 
