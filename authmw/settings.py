@@ -69,7 +69,7 @@ class Cookies:
 
     By default they are HttpOnly and called `__Host-authmw_session` and `__Host-authmw_session_jwt`; on plain http in Test (loopback) the prefix and Secure are
     dropped. `vendor` gives the names `stytch_session` and `stytch_session_jwt` in the script-readable mode that the vendor's browser client writes itself.
-    `domain` drops the `__Host-` prefix to `__Secure-`.
+    `domain` drops the `__Host-` prefix to `__Secure-`. With `clear_site_data` a sign-out also has the browser drop every other cookie of the site.
     """
 
     name: str = "authmw_session"
@@ -77,6 +77,7 @@ class Cookies:
     path: str = "/"
     vendor: bool = False
     secure: bool = True
+    clear_site_data: bool = False
 
     def faults(self) -> Iterator[str]:
         """What cannot work."""

@@ -29,6 +29,7 @@ from authmw import (
 )
 from authmw.drive import step
 from authmw.hosts.asgi import AuthMiddleware
+from authmw.hosts.visits import SIGNED_OUT
 from authmw.hosts.wsgi import AuthMiddleware as WSGIAuthMiddleware
 from authmw.kinds import KINDS
 from authmw.ports import EmailMessage, PhoneMessage
@@ -212,7 +213,11 @@ def asgi_app(auth: Auth) -> Starlette:
     async def public(request: Request) -> JSONResponse:
         return JSONResponse({"public": True})
 
-    views = {"who": who, "mfa": mfa, "fresh": fresh, "write": write, "write-exact": write_exact}
+    def leave(request: Request) -> JSONResponse:
+        auth.keep(SIGNED_OUT)
+        return JSONResponse({})
+
+    views = {"leave": leave, "who": who, "mfa": mfa, "fresh": fresh, "write": write, "write-exact": write_exact}
     routes = [Route(f"/{name}", view) for name, view in views.items()]
     routes.append(Route("/v1/public-of-the-host", public))
     return Starlette(routes=routes, middleware=[Middleware(AuthMiddleware, auth=auth)])
@@ -227,6 +232,7 @@ def wsgi_app(auth: Auth) -> Any:
         "/fresh": require_fresh(minutes=5)(_who),
         "/write": require_permission("documents", "write")(_roles),
         "/write-exact": require_role("editor", exact=True)(_roles),
+        "/leave": lambda: auth.keep(SIGNED_OUT) or {},
         "/v1/public-of-the-host": lambda: {"public": True},
     }
 

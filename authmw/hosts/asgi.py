@@ -219,7 +219,7 @@ class _Visit(HostVisit):
         return self._visitor.refusal(refused, scope["method"], path, _headers(scope))
 
     def send(self, message: MutableMapping[str, Any]) -> Awaitable[None]:
-        """Pass a message of the application on, with fresh cookies in its head; of an answer that a refusal stands in for, nothing."""
+        """Pass a message of the application on, with fresh cookies and the like in its head; of an answer that a refusal stands in for, nothing."""
         if message["type"] == "http.response.start":
             self.started = True
             if self.kept is not None or self.refused is not None or self._found.unsettled:
@@ -233,10 +233,10 @@ class _Visit(HostVisit):
         # A framework that knows no refusal calls a guard's an error of the host's own.
         self.replaced = self.refused is not None and message["status"] == 500
         if self.kept is not None or self._found.unsettled:
-            fresh = self._visitor.cookies(self._found, self)
+            more = self._visitor.headers(self._found, self)
             message["headers"] = [
                 *message.get("headers", ()),
-                *((b"set-cookie", one.encode("latin-1")) for one in fresh),
+                *((name.encode("latin-1"), value.encode("latin-1")) for name, value in more),
             ]
 
 

@@ -17,7 +17,7 @@ from authmw.guard.sessions import Found
 from authmw.http.addresses import client_ip, is_encrypted, prefix
 from authmw.http.answers import error_answer, redirect_answer
 from authmw.http.cookies import DuplicateCookie, sole
-from authmw.http.sessions import cookie_headers, specs
+from authmw.http.sessions import CLEAR_SITE_DATA, cookie_headers, specs
 from authmw.operations import Caller, Visit, visit
 
 
@@ -93,7 +93,14 @@ class Visitor:
         if not from_this_site(origins, sites, settings.origin, settings.cors_origins):
             raise Refused("cross_site_request")
 
-    def cookies(self, found: Found, visit: HostVisit) -> list[str]:
+    def headers(self, found: Found, visit: HostVisit) -> list[tuple[str, str]]:
+        """The headers that the answer must carry: cookies, and at a sign-out the word that clears others, where the project wants it (SES-08)."""
+        more = [("set-cookie", one) for one in self._cookies(found, visit)]
+        if visit.kept is SIGNED_OUT and self._auth.settings.cookies.clear_site_data:
+            more.append(CLEAR_SITE_DATA)
+        return more
+
+    def _cookies(self, found: Found, visit: HostVisit) -> list[str]:
         """The `Set-Cookie` values for the answer: a sign-in the view kept, a renewed JWT, or the removal of a dead session. None in Live to who came by plain http (OPS-01)."""
         if self._auth.settings.live and not visit.encrypted():
             address = visit.who().ip_address

@@ -161,8 +161,7 @@ class _Visit(HostVisit):
             return _unsent
         self.begun = True
         if self.kept is not None or self._found.unsettled:
-            fresh = self._visitor.cookies(self._found, self)
-            headers = [*headers, *(("Set-Cookie", one) for one in fresh)]
+            headers = [*headers, *self._visitor.headers(self._found, self)]
         return self._start_response(status, headers, *rest)
 
     def refuse(self, refused: Refused) -> list[bytes]:

@@ -41,10 +41,16 @@ def set_cookies(auth: Auth, answer: Response, token: str, jwt: str, expires_at: 
         answer.headers.append("set-cookie", header)
 
 
+CLEAR_SITE_DATA = ("clear-site-data", '"cookies"')
+"""Has the browser drop every cookie of the site and those below it, at https."""
+
+
 def clear_cookies(auth: Auth, answer: Response) -> None:
-    """Remove both cookies, with the attributes they were set with."""
+    """Remove both cookies, with the attributes they were set with; and every other one of the site, where the project wants it (SES-08)."""
     for spec in specs(auth):
         answer.headers.append("set-cookie", spec.clear())
+    if auth.settings.cookies.clear_site_data:
+        answer.headers.append(*CLEAR_SITE_DATA)
 
 
 def cookie_of(auth: Auth, request: Request, name: str) -> str | None:

@@ -133,6 +133,23 @@ def test_signing_out_ends_the_session_and_removes_both_cookies(world: World) -> 
         assert world.visit("/who", *replayed).status == 401
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("host", ["asgi", "wsgi"])
+def test_where_the_project_wants_it_a_sign_out_clears_the_other_cookies_of_the_site(
+    tmp_path: Path, host: str, *, wanted: bool
+) -> None:
+    """SES-08: by the browser API and by a view of the host's own; a sign-in clears nothing."""
+    world = make_world(tmp_path, host, cookies=Cookies(secure=False, clear_site_data=wanted))
+    token = world.sign_in()["session_token"]
+    said = ['"cookies"'] if wanted else []
+    entered = world.browser("POST", "/sdk/v1/sessions/authenticate", {}, origin=URL, cookie=f"{OPAQUE}={token}")
+    assert (entered.status, entered.header("clear-site-data")) == (200, [])
+    assert world.visit("/leave", f"{OPAQUE}={token}").header("clear-site-data") == said
+    left = world.browser("POST", "/sdk/v1/sessions/revoke", {}, origin=URL, cookie=f"{OPAQUE}={token}")
+    assert left.header("clear-site-data") == said
+    assert len(left.header("set-cookie")) == 2
+
+
 def test_reading_never_signs_anybody_out(world: World) -> None:
     """A045."""
     cookie = f"{OPAQUE}={world.sign_in()['session_token']}"
