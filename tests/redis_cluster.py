@@ -1,4 +1,4 @@
-"""A cluster of three Redis nodes on loopback, ended with the test."""
+"""Redis servers of a test's own on loopback, ended with it: one that can be killed and started again, and a cluster of three nodes."""
 
 from __future__ import annotations
 
@@ -65,4 +65,44 @@ def cluster_of_three() -> Iterator[list[str]]:
             node.terminate()
         for node in nodes:
             node.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class OwnServer:
+    """One server in a folder of its own."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.port = _free_port()
+        self.address = f"redis://127.0.0.1:{self.port}"
+        self._folder = folder
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, over what lies in its folder, and wait until it answers."""
+        server = program("redis-server")
+        assert server is not None, "redis-server is not installed"
+        options = f"--port {self.port} --bind 127.0.0.1 --dir {self._folder}".split()
+        with (self._folder / "log").open("ab") as log:
+            command = [server, *options, "--save", "", *self._options]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        _served(self._process, f"127.0.0.1:{self.port}")
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+
+
+@contextmanager
+def own_server(*options: str) -> Iterator[OwnServer]:
+    """A server that runs with these options."""
+    folder = Path(tempfile.mkdtemp(prefix="authmw-test-", dir="/tmp"))
+    server = OwnServer(folder, *options)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
         shutil.rmtree(folder, ignore_errors=True)

@@ -85,6 +85,8 @@ class World:
     clock: FixedClock
     host: str
     reached_at: str = ""
+    client: TestClient | None = None
+    """One whose loop goes on between requests, as asynchronous adapters need it."""
 
     @property
     def url(self) -> str:
@@ -98,7 +100,7 @@ class World:
         return self._wsgi(method, path, body, named)
 
     def _asgi(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Answer:
-        client = TestClient(asgi_app(self.auth), base_url=self.url, raise_server_exceptions=False)
+        client = self.client or asgi_client(self.auth, self.url)
         content = {"content": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
         answer = client.request(method, path, headers=headers, follow_redirects=False, **content)
         return Answer(answer.status_code, _json(answer.content), list(answer.headers.multi_items()))
@@ -148,6 +150,11 @@ class World:
         return self.send("GET", path, cookie="; ".join(cookies), **headers)
 
 
+def asgi_client(auth: Auth, url: str = URL) -> TestClient:
+    """A client of the host's application, on a loop of its own for each request or, entered, for all of them."""
+    return TestClient(asgi_app(auth), base_url=url, raise_server_exceptions=False)
+
+
 def _json(content: bytes) -> Any:
     import json
 
@@ -165,7 +172,9 @@ def make_world(folder: Path, host: str, **settings: Any) -> World:
     storage = settings.pop("storage", None) or (
         MemoryStorage() if host == "asgi" else SQLiteStorage(folder / "world.sqlite3")
     )
-    limiter = MemoryLimiter() if host == "asgi" else SQLiteLimiter(folder / "world.sqlite3")
+    limiter = settings.pop("limiter", None) or (
+        MemoryLimiter() if host == "asgi" else SQLiteLimiter(folder / "world.sqlite3")
+    )
     chosen: dict[str, Any] = {"claim_roots": True, "cookies": Cookies(secure=False), **settings}
     auth = Auth(
         Settings(project_id=PROJECT_ID, secret=SECRET, public_token=PUBLIC_TOKEN, **chosen),

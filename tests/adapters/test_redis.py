@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from redis import Redis
@@ -16,32 +14,11 @@ from authmw.limits import Limit, RateLimiter
 from authmw.testing.contracts import LimiterContract
 from authmw.testing.contracts.driven import DrivenLimiter
 from authmw_adapters.redis import AsyncRedisLimiter, RedisLimiter
+from tests.adapters.own_databases import OnRedis
 from tests.redis_cluster import cluster_of_three
-from tests.servers import Machine
 
 TEN = Limit("ten", ("ada",), 10, timedelta(minutes=1))
 EVER = Limit("ever", ("ada",), 3, None)
-
-
-def address(machine: Machine) -> str:
-    where = machine.server("redis").where
-    assert where is not None
-    return f"unix://{where}" if where.startswith("/") else f"redis://{where}"
-
-
-class OnRedis:
-    """Counts under a prefix of their own, dropped afterwards."""
-
-    address = ""
-    prefix = ""
-
-    @pytest.fixture(autouse=True)
-    def own_prefix(self, machine: Machine) -> Iterator[None]:
-        self.address, self.prefix = address(machine), f"authmw-test-{uuid4().hex}"
-        yield
-        with Redis.from_url(self.address) as client:
-            for key in client.scan_iter(match=f"{{{self.prefix}}}:*", count=1000):
-                client.delete(key)
 
 
 @pytest.mark.server("redis")

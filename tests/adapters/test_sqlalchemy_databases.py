@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from authmw.drive import step
 from authmw.errors import Duplicate, OutcomeUnknown, StorageError
-from authmw.storage import Between, Equals, Index, Insert, Order, Record, StartsWith, Update, by_field, moment, record
+from authmw.storage import Between, Equals, Insert, Order, Record, StartsWith, Update, by_field, moment, record
 from authmw.testing.contracts.records import KINDS, NOW, Other, Thing
 from authmw_adapters.sqlalchemy import SQLAlchemyStorage
+from tests.adapters.growing import After, Before, Demanding, Unique
 from tests.databases import address, new_database
 from tests.servers import Machine
 
@@ -141,50 +142,6 @@ def test_an_error_holds_no_value_of_a_record(engine: sa.Engine) -> None:
 
 
 # The schema
-
-
-@record("growing", key="id")
-@attrs.frozen(kw_only=True)
-class Before(Record):
-    """A kind as it was."""
-
-    id: str
-    owner: str = "ada"
-
-
-@record("growing", key="id", indexes=(by_field("owner", "owner", "made_at"), by_field("nick", "nick", unique=True)))
-@attrs.frozen(kw_only=True)
-class After(Record):
-    """The same kind, with fields and indexes that are new."""
-
-    id: str
-    owner: str = "ada"
-    nick: str | None = None
-    made_at: datetime = NOW
-    note: str = "it's \\ :new"
-    count: int = 7
-    done: bool = True
-    raw: bytes = b"\x00'"
-    tags: tuple[str, ...] = ()
-
-
-@record("growing", key="id", indexes=(Index(name="owner", values=lambda one: ((one.owner,),), unique=True),))
-@attrs.frozen(kw_only=True)
-class Unique(Record):
-    """The same kind, with an owner that may be there once."""
-
-    id: str
-    owner: str = "ada"
-
-
-@record("growing", key="id")
-@attrs.frozen(kw_only=True)
-class Demanding(Record):
-    """The same kind, with a field that older rows cannot have."""
-
-    id: str
-    owner: str = "ada"
-    needed: str
 
 
 def test_a_row_that_is_older_than_a_field_gets_its_default(engine: sa.Engine) -> None:

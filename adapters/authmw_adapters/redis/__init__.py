@@ -1,9 +1,12 @@
-"""Limits counted in Redis, on one node or on a cluster, beside a storage of any kind. Needs the extra `redis`.
+"""Redis: limits, counted on one node or on a cluster beside a storage of any kind, and a complete storage of its own on one node. Needs the extra `redis`.
 
-limiter = AsyncRedisLimiter("redis://localhost:6379/0")  # asyncio: ASGI hosts with an asyncio storage
-limiter = RedisLimiter("redis://localhost:6379/0")  # blocking: WSGI hosts, blocking storages
+storage = AsyncRedisStorage("redis://localhost:6379/0")  # asyncio: ASGI hosts
+storage = RedisStorage("redis://localhost:6379/0")  # blocking: WSGI hosts
+limiter = AsyncRedisLimiter("redis://localhost:6379/0")
+limiter = RedisLimiter("redis://localhost:6379/0")
 """
 
 from authmw_adapters.redis.limiter import AsyncRedisLimiter, RedisLimiter
+from authmw_adapters.redis.storage import AsyncRedisStorage, RedisStorage
 
-__all__ = ["AsyncRedisLimiter", "RedisLimiter"]
+__all__ = ["AsyncRedisLimiter", "AsyncRedisStorage", "RedisLimiter", "RedisStorage"]

@@ -6,12 +6,10 @@ The counts of a prefix share one slot, so that several are charged together or n
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import weakref
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from importlib.resources import files
 from typing import Any
 
 from redis import Redis
@@ -26,11 +24,9 @@ from redis.retry import Retry
 from authmw.errors import StorageError
 from authmw.limits import Count, Limit, nanoseconds, remaining, take_all
 from authmw.storage import IO
+from authmw_adapters.redis.connections import OPTIONS, Script
 
-SECONDS = 5.0
-"""How long a connection or an answer may take."""
-_SCRIPT = files("authmw_adapters.redis").joinpath("take.lua").read_text("utf-8")
-_DIGEST = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+_SCRIPT = Script.of("take")
 _SECOND = 1_000_000_000
 
 
@@ -80,9 +76,9 @@ class RedisLimiter(_Limiter):
         taking = self._taking(charged, moment)
         with _faults():
             try:
-                held = self._connected().evalsha(_DIGEST, *taking)
+                held = self._connected().evalsha(_SCRIPT.digest, *taking)
             except NoScriptError:
-                held = self._connected().eval(_SCRIPT, *taking)
+                held = self._connected().eval(_SCRIPT.text, *taking)
         _refuse(charged, held, moment)
 
     async def peek(self, limit: Limit, now: datetime) -> int:
@@ -107,8 +103,7 @@ class RedisLimiter(_Limiter):
     def _connected(self) -> Any:
         if self._client is None:
             kind = RedisCluster if self._cluster else Redis
-            options: dict[str, Any] = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
-            self._client = kind.from_url(self._address, retry=Retry(NoBackoff(), 0), **options)
+            self._client = kind.from_url(self._address, retry=Retry(NoBackoff(), 0), **OPTIONS)
         return self._client
 
 
@@ -134,9 +129,9 @@ class AsyncRedisLimiter(_Limiter):
         taking = self._taking(charged, moment)
         with _faults():
             try:
-                held = await self._connected().evalsha(_DIGEST, *taking)
+                held = await self._connected().evalsha(_SCRIPT.digest, *taking)
             except NoScriptError:
-                held = await self._connected().eval(_SCRIPT, *taking)
+                held = await self._connected().eval(_SCRIPT.text, *taking)
         _refuse(charged, held, moment)
 
     async def peek(self, limit: Limit, now: datetime) -> int:
@@ -162,8 +157,7 @@ class AsyncRedisLimiter(_Limiter):
         client = self._clients.get(loop)
         if client is None:
             kind: Any = AsyncRedisCluster if self._cluster else redis_asyncio.Redis
-            options: dict[str, Any] = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
-            client = self._clients[loop] = kind.from_url(self._address, retry=AsyncRetry(NoBackoff(), 0), **options)
+            client = self._clients[loop] = kind.from_url(self._address, retry=AsyncRetry(NoBackoff(), 0), **OPTIONS)
         return client
 
 

@@ -1,0 +1,59 @@
+"""A way to a server that loses what it is told to lose: requests before they arrive, or answers to what was done."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Literal
+
+Lost = Literal["nothing", "requests", "answers"]
+
+
+class Way:
+    """Hands bytes on in both directions; what it loses ends the connection, as a network that breaks does."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._there = (host, port)
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self.loses: Lost = "nothing"
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """End every connection."""
+        for one in (self._listening, *self._open):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                here, _ = self._listening.accept()
+                there = socket.create_connection(self._there)
+                self._open += [here, there]
+                for source, target, what in ((here, there, "requests"), (there, here, "answers")):
+                    threading.Thread(target=self._hand_on, args=(source, target, what), daemon=True).start()
+
+    def _hand_on(self, source: socket.socket, target: socket.socket, what: Lost) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                if self.loses == what:
+                    break
+                target.sendall(data)
+        for one in (source, target):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def lossy_way(host: str, port: int) -> Iterator[Way]:
+    """A way to a server, closed behind the test."""
+    way = Way(host, port)
+    try:
+        yield way
+    finally:
+        way.close()
