@@ -242,8 +242,10 @@ class SignInMachine(RuleBasedStateMachine):
     def _know(self, person: Person, address: Address) -> None:
         """Read the ids of a person and an address from both storages, as a backend would from its own database."""
         for side in self.sides:
-            user = next(u for u in side.records(User) if u.email_at(address.text) is not None)
-            side.held[person.name], side.held[address.name] = user.id, user.email_at(address.text).email_id
+            found = ((user, user.email_at(address.text) or user.phone_at(address.text)) for user in side.records(User))
+            user, contact = next((user, contact) for user, contact in found if contact is not None)
+            side.held[person.name] = user.id
+            side.held[address.name] = contact.phone_id if address.is_number else contact.email_id
 
     def _mailed(self, side: Side, text: str, *, code: bool) -> str:
         entries = (one for one in side.inbox.entries() if one.to == text)
@@ -305,7 +307,7 @@ class SignInMachine(RuleBasedStateMachine):
 
     def _proof(self, sent: Sent, refusal: str) -> str:
         """Whether what was mailed still proves anything."""
-        if sent.person.gone or (sent.stood and sent.address not in sent.person.addresses):
+        if sent.person.gone or (sent.stood and sent.address not in sent.person.contacts):
             return refusal
         adding = sent.adding
         if sent.bound and sent.epoch != sent.person.epoch:
@@ -316,7 +318,8 @@ class SignInMachine(RuleBasedStateMachine):
         if holder is not None and holder is not sent.person:
             standing = holder.at(sent.address.text)
             assert standing is not None
-            return "duplicate_email" if standing.verified else ""
+            duplicate = "duplicate_phone_number" if standing.is_number else "duplicate_email"
+            return duplicate if standing.verified else ""
         return ""
 
     def _joins(self, person: Person, joined: Held | None) -> str:
@@ -326,7 +329,7 @@ class SignInMachine(RuleBasedStateMachine):
         """Proof wins (ACC-05, ACC-06): the address is theirs, and what an unowned account held before dies. Whose account only named it keeps nothing of who proves it."""
         person, address = sent.person, sent.address
         own = sent.adding is not None or (joined is not None and joined.person is person)
-        if address in person.addresses and self.only_named(person, address) and not own:
+        if address in person.contacts and self.only_named(person, address) and not own:
             return self._somebody_new(person, address), address.name
         return person, self.prove_address(person, address, own=sent.adding is not None)
 
@@ -334,32 +337,25 @@ class SignInMachine(RuleBasedStateMachine):
         """Somebody proves an address, which may stand on them or unproved on another: what an unowned account held before dies, unless its own session asked (ACC-05); the name of the address."""
         holder = self.person_at(address.text)
         if not person.owned() and not own:
-            if person.parts or any(one.text != address.text for one in person.addresses):
-                person.parts &= {"password"}
-                person.pending.clear()
-                person.stale_password = bool(person.parts)
-                person.addresses = [one for one in person.addresses if one.text == address.text]
+            person.keep_only(address)
             person.epoch += 1
         if holder is not None and holder is not person:
-            holder.addresses = [one for one in holder.addresses if one.text != address.text]
+            holder.lose(address.text)
             holder.epoch += 1
-            if not holder.addresses:
-                holder.parts.discard("password")
-                holder.pending.discard("password")
-            holder.gone = not (holder.addresses or holder.parts or holder.phone)
         standing = person.at(address.text)
         if standing is None:
             standing = address
-            person.addresses.append(address)
+            person.gain(address)
         standing.verified = True
         person.pending.discard("password")
         return standing.name
 
     def _somebody_new(self, named_by: Person, address: Address) -> Person:
-        named_by.addresses.remove(address)
+        named_by.lose(address.text)
         named_by.epoch += 1
         address.verified = True
-        person = Person(self.name("person"), [address], epoch=1)
+        person = Person(self.name("person"), epoch=1)
+        person.gain(address)
         self.people.append(person)
         self._know(person, address)
         return person
@@ -498,8 +494,8 @@ class SignInMachine(RuleBasedStateMachine):
         address: Address | None = self.pick(theirs, which)
         if address is None:
             return
-        expected, other = self.sensitive(held), person.phone or "oauth" in person.parts
-        expected = expected or ("cannot_delete_last_primary_factor" if len(person.addresses) == 1 and not other else "")
+        last = len(person.contacts) == 1 and "oauth" not in person.parts
+        expected = self.sensitive(held) or ("cannot_delete_last_primary_factor" if last else "")
         outcome = self.step(
             lambda side: side.call(
                 side.auth.users.delete_email(email_id=side.held[address.name]), side.held[held.name]
@@ -673,14 +669,19 @@ class SignInMachine(RuleBasedStateMachine):
     def people_are_as_the_model_says(self) -> None:
         """Invariants 2 and 5: nothing is proved twice, and everybody keeps an address."""
         wanted = sorted(
-            (sorted((one.text, one.verified) for one in person.addresses), sorted(person.parts), person.epoch)
+            (sorted((one.text, one.verified) for one in person.contacts), sorted(person.parts), person.epoch)
             for person in self.people
             if not person.gone
         )
         for side in self.sides:
             found = sorted(
                 (
-                    sorted((email.address, email.verified) for email in user.emails),
+                    sorted(
+                        [
+                            *((email.address, email.verified) for email in user.emails),
+                            *((phone.number, phone.verified) for phone in user.phones),
+                        ]
+                    ),
                     sorted(part.kind for part in user.parts),
                     user.session_epoch,
                 )

@@ -59,7 +59,7 @@ class OAuthMachine(SignInMachine):
         self.identities: dict[str, tuple[Person, str]] = {}
         self.landings: list[Landed] = []
 
-    def owner_of(self, text: str) -> Person | None:
+    def identified(self, text: str) -> Person | None:
         """Whose the account at the provider is, here: by the provider's own id, never by the address (ACC-07)."""
         person, _ = self.identities.get(text, (None, ""))
         return person if person is not None and not person.gone and KIND in person.parts else None
@@ -84,9 +84,9 @@ class OAuthMachine(SignInMachine):
         held = self.holding(index) if browser else None
         person: Person | None = held.person if held else None if browser else self.pick(self.people, index)
         if person is not None and self.has_room("oauth starts", STARTS):
-            self._add(text, person, held, verified=verified)
+            self._add_to(text, person, held, verified=verified)
 
-    def _add(self, text: str, person: Person, held: Held | None, *, verified: bool) -> None:
+    def _add_to(self, text: str, person: Person, held: Held | None, *, verified: bool) -> None:
         if held is not None:
             expected = "" if self.alive(held) else "session_not_found"
         else:
@@ -125,7 +125,7 @@ class OAuthMachine(SignInMachine):
             asked = dict(parse_qsl(urlsplit(answer.redirect_url).query))
             agreed = side.providers.agree(PROVIDER, asked, Account(email=text, verified=verified))
             back[side.name] = {**agreed.parameters, "binding": answer.binding}
-        owner = self.owner_of(text)
+        owner = self.identified(text)
         expected = TAKEN if attach and owner is not None and owner is not attach.person else ""
         outcome = self.step(
             lambda side: side.call(
@@ -152,7 +152,7 @@ class OAuthMachine(SignInMachine):
 
     def _meant(self, landed: Landed, joined: Held | None) -> tuple[Person | None, str]:
         """Whom it signs in (nobody known: somebody new), or how it is refused."""
-        attach, owner = landed.attach, self.owner_of(landed.text)
+        attach, owner = landed.attach, self.identified(landed.text)
         if attach is None:
             return owner or (self.whose(landed.text) if landed.proved else None), ""
         if attach.session is not None and self.lives(joined):
@@ -168,7 +168,7 @@ class OAuthMachine(SignInMachine):
         landed.tries += 1
         person, expected = self._meant(landed, joined)
         expected = expected if not landed.used and self.now < landed.landed + LIFE else NO_TOKEN
-        known = person is not None and self.owner_of(landed.text) is person
+        known = person is not None and self.identified(landed.text) is person
         if not expected and person is not None and not known and KIND in person.parts:
             return  # A second identity of one person is told elsewhere.
         mismatch = joined is not None and joined.person is not person
@@ -228,8 +228,7 @@ class OAuthMachine(SignInMachine):
         person = held.person
         text = next(one for one, (owner, _) in self.identities.items() if owner is person)
         name = self.identities[text][1]
-        left = bool(person.addresses) or person.phone
-        expected = self.sensitive(held) or ("" if left else "cannot_delete_last_primary_factor")
+        expected = self.sensitive(held) or ("" if person.contacts else "cannot_delete_last_primary_factor")
         outcome = self.step(
             lambda side: side.call(
                 side.auth.users.delete_oauth_registration(oauth_user_registration_id=side.held[name]),

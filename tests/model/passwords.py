@@ -89,7 +89,7 @@ class PasswordMachine(SignInMachine):
         person = self.person_at(text)
         return self.misses.get(person.name if person else text, 0) < TRIES
 
-    def _guessed(self, text: str, person: Person | None, *, known: bool) -> None:
+    def _tried(self, text: str, person: Person | None, *, known: bool) -> None:
         """What was refused counts towards the limit that no run goes to, what was known is forgotten."""
         name = person.name if person else text
         self.misses[name] = 0 if known else self.misses.get(name, 0) + 1
@@ -113,7 +113,7 @@ class PasswordMachine(SignInMachine):
             ),
             expected,
         )
-        self._guessed(text, person, known=outcome.answers is not None)
+        self._tried(text, person, known=outcome.answers is not None)
         if person is not None and not expected and outcome.stood:
             self.sign_in(person, (PASSWORD, ""), minutes, joined, outcome)
 
@@ -205,7 +205,7 @@ class PasswordMachine(SignInMachine):
             return side.call(work, (token or "") if browser else None)
 
         outcome = self.step(changed, expected)
-        self._guessed(text, person, known=outcome.answers is not None)
+        self._tried(text, person, known=outcome.answers is not None)
         if person is None or expected or not outcome.stood:
             return
         self._has_password(person, password)

@@ -45,11 +45,15 @@ PICK = st.integers(0, 50)
 
 @attrs.define(eq=False)
 class Address:
-    """An e-mail of a person; another one each time it is added."""
+    """An e-mail or a number of a person; another one each time it is added."""
 
     name: str
     text: str
     verified: bool = False
+
+    @property
+    def is_number(self) -> bool:
+        return self.text.startswith("+")
 
 
 @attrs.define(eq=False)
@@ -63,15 +67,44 @@ class Person:
     """Whether it was set before the owner of the address came, and signs nobody in (A209)."""
     pending: set[str] = attrs.field(factory=set)
     """Parts that are no factor before their first proof."""
-    phone: bool = False
-    """Whether a number of theirs is proved."""
+    phones: list[Address] = attrs.field(factory=list)
     epoch: int = 0
     gone: bool = False
     failures: int = 0
     locked_until: float = -1e12
 
+    @property
+    def phone(self) -> bool:
+        """Whether a number of theirs is proved."""
+        return any(one.verified for one in self.phones)
+
+    @property
+    def contacts(self) -> list[Address]:
+        return [*self.addresses, *self.phones]
+
     def at(self, text: str) -> Address | None:
-        return next((one for one in self.addresses if one.text == text), None)
+        return next((one for one in self.contacts if one.text == text), None)
+
+    def gain(self, contact: Address) -> None:
+        """It stands on them."""
+        (self.phones if contact.is_number else self.addresses).append(contact)
+
+    def lose(self, text: str) -> None:
+        """It stands on them no more. A password keeps nobody who has no address, and where nothing is left nobody is."""
+        self.addresses = [one for one in self.addresses if one.text != text]
+        self.phones = [one for one in self.phones if one.text != text]
+        if not self.addresses:
+            self.parts.discard("password")
+            self.pending.discard("password")
+        self.gone = not (self.contacts or self.parts)
+
+    def keep_only(self, contact: Address) -> None:
+        """Whatever else an unowned account holds dies when its first address is proved; a password of the address stays, and signs nobody in (A209)."""
+        self.addresses = [one for one in self.addresses if one.text == contact.text]
+        self.phones = [one for one in self.phones if one.text == contact.text]
+        self.parts &= set() if contact.is_number else {"password"}
+        self.pending.clear()
+        self.stale_password = bool(self.parts)
 
     def owned(self) -> bool:
         proved = self.phone or any(one.verified for one in self.addresses)
@@ -79,7 +112,7 @@ class Person:
 
     def reached(self) -> bool:
         """Whether an address, a number or a provider is left by which they sign in (ACC-04)."""
-        return bool(self.addresses) or self.phone or "oauth" in self.parts
+        return bool(self.contacts) or "oauth" in self.parts
 
     def groups(self) -> set[str]:
         counting = self.parts - self.pending - ({"password"} if self.stale_password else set())

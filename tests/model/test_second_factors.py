@@ -1,4 +1,4 @@
-"""The state machine with texted codes, an authenticator app and its recovery codes in it, by the wire's own operations, among links, codes, step-ups and ends.
+"""The state machine with an authenticator app and its recovery codes in it, by the wire's own operations, among links, codes, step-ups and ends.
 
 A place for the next product: another subclass, with rules as these.
 """
@@ -13,17 +13,15 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
-from authmw.consumer.otps import operations as otps
 from authmw.consumer.totps import operations as totps
 from authmw.factors.totp.rules import code_of, step_of
 from authmw.people.records import User
-from authmw.settings import PhoneRules
 from tests.model.machine import Outcome, SignInMachine
 from tests.model.people import ADDRESSES, MINUTES, PICK, Held, Person
 from tests.model.sides import Side
 from tests.model.test_machine import BOUNDED
 
-APP, RECOVERY, TEXT = ("totp", "authenticator_app"), ("recovery_codes", "recovery_code"), ("otp", "sms")
+APP, RECOVERY = ("totp", "authenticator_app"), ("recovery_codes", "recovery_code")
 TRIES = 3
 """How many refused guesses at one thing a run makes: what more of them do is told elsewhere."""
 
@@ -40,38 +38,14 @@ class App:
     tries: int = 0
 
 
-@attrs.define(eq=False)
-class Texted:
-    """A code that was texted; while the number is being added, by whose session."""
-
-    person: Person
-    adding: Held | None
-    epoch: int
-    expires: float
-    held: bool
-    used: bool = False
-    tries: int = 0
-
-
 class SecondFactors(SignInMachine):
-    """Everything of the machine, and two categories that are real."""
+    """Everything of the machine, and a dedicated category that is real."""
 
     real: ClassVar[frozenset[str]] = frozenset({"totp"})
-    settings: ClassVar[dict[str, Any]] = {
-        "phones": PhoneRules(
-            per_number_hour=10**6,
-            per_number_day=10**6,
-            per_range_hour=10**6,
-            per_country_hour=10**6,
-            per_address_hour=10**6,
-            per_day=10**6,
-        )
-    }
 
     def __init__(self) -> None:
         super().__init__()
         self.apps: list[App] = []
-        self.texted: dict[str, Texted] = {}
 
     # -- an authenticator app
 
@@ -213,82 +187,9 @@ class SecondFactors(SignInMachine):
         person.pending.discard("totp")
         self.goes_on(held, outcome, app.name)
 
-    # -- a number of one's own
-
-    def number(self, person: Person) -> str:
-        return f"+1202555{1000 + self.people.index(person):04}"
-
-    @rule(index=PICK)
-    def have_a_code_texted(self, index: int) -> None:
-        """To the number that the session's person has or adds; while it is added, bound to that session (OTP-02, ACC-06)."""
-        held = self.holding(index)
-        if held is None:
-            return
-        person = held.person
-        before = self.texted.get(person.name)
-        if before is not None and not person.phone:
-            return
-        expected = self._limited(self.number(person)) or self.lives(held)
-        if not expected and not person.phone and not person.groups():
-            expected = "email_verification_required"
-        outcome = self.step(
-            lambda side: side.call(
-                side.auth.otps.sms.send(phone_number=self.number(person), session_token=side.held[held.name])
-            ),
-            expected,
-        )
-        if expected or not outcome.stood:
-            return
-        name, adding = f"{person.name} texted", None if person.phone else held
-        number = self.number(person)
-        for side, answer in zip(self.sides, outcome.answers or (), strict=False):
-            side.held[f"{name} method"] = answer[0].phone_id
-        for side in self.sides:
-            side.held[name] = next(one.code for one in side.inbox.entries() if one.to == number) or ""
-        known = outcome.answers is not None
-        self.texted[person.name] = Texted(person, adding, person.epoch, self.now + 120, known)
-
-    @rule(index=PICK, join=st.none() | PICK, minutes=MINUTES)
-    def type_a_texted_code(self, index: int, join: int | None, minutes: int | None) -> None:
-        texted: Texted | None = self.pick(
-            [one for one in self.texted.values() if one.held and one.tries < TRIES], index
-        )
-        if texted is None:
-            return
-        self._answer_a_text(texted, self.holding(join) if join is not None else None, minutes)
-
-    def _answer_a_text(self, texted: Texted, joined: Held | None, minutes: int | None) -> None:
-        person, refusal = texted.person, "unable_to_auth_otp_code"
-        expected = refusal if texted.used or person.gone or self.now >= texted.expires else ""
-        counted, adding = not expected, texted.adding
-        if adding and (adding.ended or adding.epoch != person.epoch or texted.epoch != person.epoch):
-            expected = refusal
-        expected = expected or self._joins(person, joined)
-        armed, name = self.fault, f"{person.name} texted"
-        outcome = self.step(
-            lambda side: side.call(
-                side.auth.otps.authenticate(
-                    method_id=side.held[f"{name} method"],
-                    code=side.held[name],
-                    session_duration_minutes=minutes,
-                    session_token=side.held[joined.name] if joined else None,
-                )
-            ),
-            expected,
-        )
-        if outcome.answers is not None:
-            texted.tries = 0
-        elif counted and armed != "read":
-            texted.tries += 1
-        if expected or not outcome.stood:
-            return
-        texted.used, person.phone = True, True
-        person.pending.discard("password")
-        self.sign_in(person, (TEXT, f"{person.name} number"), minutes, joined, outcome)
-
 
 def test_second_factors_behave_as_the_model_over_memory_and_sqlite() -> None:
-    """HOWTEST section 4: ACC-01 to ACC-06, OTP-01, OTP-02, OTP-04 to OTP-07, SES-01, SES-07, among everything that the machine does without them."""
+    """HOWTEST section 4: ACC-01 to ACC-06, OTP-05 to OTP-07, SES-01, SES-07, among everything that the machine does without them."""
     run_state_machine_as_test(SecondFactors, settings=BOUNDED)
 
 
@@ -297,12 +198,9 @@ class _OverMemory(SecondFactors):
 
 
 def _script(machine: SecondFactors) -> None:
-    """A number and an app from their first day to their last."""
+    """An app from its first day to its last."""
     machine.begin()
     machine.sign_in_by_a_new_link(text=ADDRESSES[0], minutes=1440)
-    machine.have_a_code_texted(index=0)
-    machine.type_a_texted_code(index=0, join=0, minutes=None)
-    machine.type_a_texted_code(index=0, join=None, minutes=60)
     machine.enrol_an_app(index=0)
     machine.type_a_code_of_an_app(index=0, join=0, minutes=None)
     machine.type_a_code_of_an_app(index=0, join=None, minutes=60)
@@ -318,11 +216,6 @@ def _script(machine: SecondFactors) -> None:
 
 
 PLANTS: dict[str, tuple[Any, str, Any]] = {
-    "a texted code is good twice": (
-        otps,
-        "Delete",
-        lambda challenge: otps.Insert(attrs.evolve(challenge, challenge_id="x")),
-    ),
     "a step is good twice": (totps, "_accepted", lambda call, held, code: step_of(call.now)),
     "a recovery code is good twice": (totps, "without", lambda kept, *_: kept),
     "a recovery code ends nothing": (totps, "end_all", lambda _, user: user),

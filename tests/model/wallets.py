@@ -48,7 +48,7 @@ class WalletMachine(SignInMachine):
         self.owners: dict[int, tuple[Person, str]] = {}
         self.signings: dict[int, list[Signing]] = {}
 
-    def owner_of(self, wallet: int) -> Person | None:
+    def wallet_owner(self, wallet: int) -> Person | None:
         person, _ = self.owners.get(wallet, (None, ""))
         return person if person is not None and not person.gone and KIND in person.parts else None
 
@@ -62,7 +62,7 @@ class WalletMachine(SignInMachine):
         self._have_signed(wallet, session, named)
 
     def _have_signed(self, wallet: int, session: Held | None, named: Person | None) -> None:
-        owner = self.owner_of(wallet)
+        owner = self.wallet_owner(wallet)
         expected = self.lives(session) or ("user_not_found" if named and named.gone and not session else "")
         if not expected and named is not None and owner is not named:
             expected = "duplicate_wallet_address" if owner else "" if named.groups() else "email_verification_required"
@@ -105,7 +105,7 @@ class WalletMachine(SignInMachine):
             return self.lives(joined)
         if signing.session is not None and joined is not signing.session:
             return UNABLE
-        owner, asked_for = self.owner_of(signing.wallet), signing.person
+        owner, asked_for = self.wallet_owner(signing.wallet), signing.person
         there = asked_for if asked_for and not asked_for.gone else None
         if owner is None:
             adds = signing.means == "adds" and there is not None and there.epoch == signing.epoch
@@ -118,7 +118,7 @@ class WalletMachine(SignInMachine):
 
     def _present(self, signing: Signing, joined: Held | None, minutes: int | None, *, again: bool) -> None:
         wallet, expected = signing.wallet, self._refused(signing, joined)
-        owner = self.owner_of(wallet)
+        owner = self.wallet_owner(wallet)
         target = joined.person if joined else signing.person
         if not expected and owner is None and target is not None and KIND in target.parts:
             return  # A second wallet of one person is told elsewhere.
