@@ -152,7 +152,9 @@ class SessionGuard:
         io = self._core.storage.io
         if self._exact:
             return await drive.operate(io, self._exactly(token, jwt, now))
-        return self._still(await self._renewals.operate(io, *self._renewal(token, jwt, now)))
+        key, work = self._renewal(token, jwt, now)
+        # What is instant runs to its end in one go: nobody on this loop can ask meanwhile, nor can a cancellation reach it.
+        return self._still(await (work() if io == "instant" else self._renewals.operate(io, key, work)))
 
     def waited(self, token: str | None, jwt: str | None, now: datetime) -> Found:
         """The same for a synchronous host."""

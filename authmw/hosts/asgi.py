@@ -15,7 +15,7 @@ from authmw import drive
 from authmw.auth import Auth
 from authmw.errors import Refused, StorageError
 from authmw.guard.sessions import Found
-from authmw.hosts.visits import HostVisit, Visitor
+from authmw.hosts.visits import HostVisit, Tokens, Visitor
 from authmw.http.bodies import MAXIMUM_BODY
 from authmw.http.requests import Request
 from authmw.operations import PROJECT, Caller, visit
@@ -76,7 +76,8 @@ class AuthMiddleware:
             if met is not None and self._seconds() < met[1]:
                 found = met[0]
             else:
-                found = self._known(cookie, scope) or await self._awaited(scope)
+                known = self._known(cookie, scope)
+                found = known if isinstance(known, Found) else await visitor.awaited(known)
         seen = found.seen
         here = _Visit(scope, send, visitor, found, seen=seen)
         scope["authmw.session"] = seen.session
@@ -116,9 +117,10 @@ class AuthMiddleware:
         if not life.heard:
             await life.alone()
 
-    def _known(self, cookie: bytes, scope: Scope) -> Found | None:
-        """What is found without storage behind a Cookie header that was not met before, or behind several (an empty one); None if storage must be asked."""
+    def _known(self, cookie: bytes, scope: Scope) -> Found | Tokens:
+        """What is found without storage behind a Cookie header that was not met before, or behind several (an empty one); the tokens if storage must be asked."""
         visitor = self._visitor
+        found: Found | Tokens
         if cookie:
             found = visitor.known((cookie.decode("latin-1"),), cookie) if self._mark in cookie else visitor.nobody
         else:
@@ -126,9 +128,6 @@ class AuthMiddleware:
         if found is visitor.doubtful:
             visitor.tell_of(_peer(scope), _headers(scope))
         return found
-
-    async def _awaited(self, scope: Scope) -> Found:
-        return await self._visitor.awaited(_cookies(scope["headers"]))
 
     async def _ours(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body(receive)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -19,6 +20,9 @@ from authmw.http.answers import error_answer, redirect_answer
 from authmw.http.cookies import DuplicateCookie, sole
 from authmw.http.sessions import CLEAR_SITE_DATA, cookie_headers, specs
 from authmw.operations import Caller, Visit, visit
+
+Tokens: TypeAlias = tuple[str | None, str | None]
+"""The opaque token and the JWT that cookies carry."""
 
 
 class Visitor:
@@ -44,14 +48,15 @@ class Visitor:
         """What stands in each Cookie header with a cookie of ours: the JWT's name begins with the other."""
         self._now = auth.core.clock.now
 
-    def known(self, cookies: Sequence[str], header: str | bytes | None = None) -> Found | None:
-        """The outcome that needs no storage: no cookie of ours, or tokens known here. None if storage must be asked. It is remembered by the whole `header`."""
+    def known(self, cookies: Sequence[str], header: str | bytes | None = None) -> Found | Tokens:
+        """The outcome that needs no storage: no cookie of ours, or tokens known here. The tokens if storage must be asked. It is remembered by the whole `header`."""
         for one in cookies:
-            if self._session_name in one or self._jwt_name in one:
+            if self.mark in one:
                 try:
-                    return self._guard.known(*self._tokens(cookies), self._now(), header)
-                except DuplicateCookie:
+                    tokens = sole(cookies, self._session_name), sole(cookies, self._jwt_name)
+                except DuplicateCookie:  # SES-03
                     return self.doubtful
+                return self._guard.known(*tokens, self._now(), header) or tokens
         return self.nobody
 
     def tell_of(self, peer: str | None, headers: Mapping[str, Sequence[str]]) -> None:
@@ -59,25 +64,21 @@ class Visitor:
         address = self.caller(peer, headers).ip_address
         self._auth.incidents.tell("duplicate_cookie", address, prefix(address))
 
-    async def awaited(self, cookies: Sequence[str]) -> Found:
+    async def awaited(self, tokens: Tokens) -> Found:
         """The outcome with storage, on a loop. Nobody is known while storage cannot be made ready."""
         try:
             await self._auth.start()
         except StorageError:
             return self.nobody
-        return await self._guard.awaited(*self._tokens(cookies), self._now())
+        return await self._guard.awaited(*tokens, self._now())
 
-    def waited(self, cookies: Sequence[str]) -> Found:
+    def waited(self, tokens: Tokens) -> Found:
         """The outcome with storage, on the host's thread."""
         try:
             self._auth.ready()
         except StorageError:
             return self.nobody
-        return self._guard.waited(*self._tokens(cookies), self._now())
-
-    def _tokens(self, cookies: Sequence[str]) -> tuple[str | None, str | None]:
-        """The opaque token and the JWT that the cookies carry. Raises DuplicateCookie where one of the two stands twice (SES-03)."""
-        return sole(cookies, self._session_name), sole(cookies, self._jwt_name)
+        return self._guard.waited(*tokens, self._now())
 
     def check_origin(
         self, method: str, cookies: Sequence[str], headers: Callable[[], Mapping[str, Sequence[str]]]

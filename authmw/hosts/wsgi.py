@@ -91,7 +91,8 @@ class AuthMiddleware:
         visitor = self._visitor
         if visitor.mark not in cookie:
             return visitor.nobody
-        found = visitor.known((cookie,), cookie) or visitor.waited((cookie,))
+        known = visitor.known((cookie,), cookie)
+        found = known if isinstance(known, Found) else visitor.waited(known)
         if found is visitor.doubtful:
             visitor.tell_of(environ.get("REMOTE_ADDR"), _headers(environ))
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
 
 from starlette.responses import Response
@@ -11,11 +12,16 @@ from authmw.http.addresses import UNKNOWN, prefix
 from authmw.http.cookies import CookieSpec, CookieTooLarge, DuplicateCookie, sole
 from authmw.http.requests import Request
 from authmw.operations import visit
+from authmw.settings import Cookies
 
 
 def specs(auth: Auth) -> tuple[CookieSpec, CookieSpec]:
     """How the cookies of the opaque token and of the JWT are written."""
-    cookies = auth.settings.cookies
+    return _specs(auth.settings.cookies)
+
+
+@functools.lru_cache(maxsize=64)
+def _specs(cookies: Cookies) -> tuple[CookieSpec, CookieSpec]:
     shared = {"domain": cookies.domain, "path": cookies.path, "secure": cookies.secure, "httponly": not cookies.vendor}
     return (
         CookieSpec(name=cookies.session(), **shared),  # type: ignore[arg-type]  # typed where they are declared

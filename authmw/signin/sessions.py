@@ -44,7 +44,7 @@ def with_new_secret(roots: RootKeys, session: Session, now: datetime) -> Session
 
 def rfc3339(time: datetime) -> str:
     """A time to whole seconds with a Z, as the session claim spells it (RFC 3339)."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.isoformat()[:19] + "Z"  # several times quicker than strftime
 
 
 def factor_on_the_wire(factor: Proved) -> dict[str, Any]:
@@ -151,7 +151,8 @@ async def _alive(storage: Storage, session: Session, settings: Settings, now: da
     if subject is None or not lives(session, subject, now, settings.sessions):
         raise Refused("session_not_found")
     # A role that was given or taken since the session began counts from now on (B2B-04).
-    return Live(attrs.evolve(session, roles=roles_of(subject)), subject)
+    roles = roles_of(subject)
+    return Live(session if session.roles == roles else attrs.evolve(session, roles=roles), subject)
 
 
 async def live_session(

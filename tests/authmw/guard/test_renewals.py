@@ -169,7 +169,8 @@ def test_a_failed_renewal_is_told_to_all_and_the_next_request_tries_again(io: st
         site.storage.asked.clear()
         answers = await site.visit(cookies(signed_in), times=10)
         assert {answer.status_code for answer in answers} == {401}
-        assert site.storage.asked["find Session"] <= 1
+        # What is instant is over before the next one asks: nobody waits who could be told.
+        assert site.storage.asked["find Session"] <= (10 if io == "instant" else 1)
         assert not any("set-cookie" in answer.headers for answer in answers)  # nobody is signed out by it
         site.storage.away = False
         assert [answer.status_code for answer in await site.visit(cookies(signed_in))] == [200]
