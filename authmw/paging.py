@@ -1,12 +1,21 @@
-"""Cursors of pages as opaque text: signed, so that nobody can have a page begin where no page ended."""
+"""Pages as answers show them. A cursor is opaque text, signed, so that nobody can have a page begin where no page ended."""
 
 from __future__ import annotations
+
+import msgspec
 
 from authmw.errors import Refused
 from authmw.storage import Cursor
 
 COUNTED = 10_000
 """Totals are exact up to this number."""
+
+
+class ResultsMetadata(msgspec.Struct, kw_only=True):
+    """How many there are (exact up to 10,000) and where the next page begins."""
+
+    total: int
+    next_cursor: str | None
 
 
 def sign_cursor(cursor: Cursor | None, key: bytes) -> str | None:

@@ -10,7 +10,7 @@ import attrs
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page
 
-from tests.browser.pages import check_accessible, strict_page
+from tests.browser.pages import check_accessible, strict_page, virtual_authenticator
 from tests.serving import demo
 
 pytestmark = pytest.mark.browser
@@ -52,19 +52,7 @@ def page(chromium: Browser, said: list[str]) -> Iterator[Page]:
 
 
 def device_of(page: Page, **more: Any) -> Device:
-    session = page.context.new_cdp_session(page)
-    session.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-        "automaticPresenceSimulation": True,
-        **more,
-    }
-    made = session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-    return Device(session, made["authenticatorId"])
+    return Device(*virtual_authenticator(page, **more))
 
 
 def sign_in(url: str, page: Page) -> None:
@@ -151,7 +139,7 @@ def test_whoever_has_a_passkey_proves_it_before_another_is_added(url: str, page:
     page.get_by_role("button", name="Add a passkey").click()
     page.get_by_role("button", name="Use a passkey instead").click()
     page.wait_for_url(f"{url}/account")
-    assert page.get_by_text("magic_link, webauthn").is_visible()
+    assert page.get_by_text("by a link and a passkey").is_visible()
     assert [text for text in said if "401" not in text] == []
     said.clear()
 

@@ -25,7 +25,7 @@ from authmw.drive import step
 from authmw.limits import Limit
 from authmw.testing.stand_ins import Person, StandIns
 from authmw_adapters.memory import MemoryLimiter, MemoryStorage
-from tests.browser.pages import strict_page
+from tests.browser.pages import strict_page, virtual_authenticator
 from tests.serving import address, listening, serving
 from tests.stories.test_provider import CHALLENGE
 from tests.world import Mailbox
@@ -216,24 +216,9 @@ def test_a_provider_signs_the_client_in_by_the_verifier_that_this_browser_kept(
     assert user["providers"][0]["provider_type"].lower() == provider
 
 
-def with_authenticator(page: Page) -> None:
-    """Give the page Chromium's virtual authenticator: built in, with a biometric that always agrees."""
-    session = page.context.new_cdp_session(page)
-    session.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-        "automaticPresenceSimulation": True,
-    }
-    session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-
-
 def test_a_passkey_is_registered_named_and_signs_the_client_in(site: Site, page: Page) -> None:
     """WA-01, WA-04, WA-05, WA-09: the whole ceremony in one call, the domain filled in from the page."""
-    with_authenticator(page)
+    virtual_authenticator(page)
     user_id = sign_in(site, page)["user"]["user_id"]
     made = page.evaluate("() => client.webauthn.register({ session_duration_minutes: 60, is_passkey: true })")
     assert made["user"]["user_id"] == user_id
@@ -258,7 +243,7 @@ def test_a_passkey_is_registered_named_and_signs_the_client_in(site: Site, page:
 
 def test_the_client_removes_a_passkey(site: Site, page: Page) -> None:
     """USR-08: with two factors in the session, as the MFA rule wants it."""
-    with_authenticator(page)
+    virtual_authenticator(page)
     sign_in(site, page)
     made = page.evaluate("() => client.webauthn.register({ session_duration_minutes: 60 })")
     page.evaluate("(id) => client.user.deleteWebauthnRegistration(id)", made["webauthn_registration_id"])
@@ -311,7 +296,7 @@ def test_the_client_asks_for_no_passkey_before_it_is_told_to(site: Site, page: P
           navigator.credentials[name] = (options) => { window.asked.push(name); return real(options); };
         }"""
     )
-    with_authenticator(page)
+    virtual_authenticator(page)
     sign_in(site, page)
     assert page.evaluate("() => window.asked") == []
     page.evaluate("() => client.webauthn.register({ session_duration_minutes: 60 })")

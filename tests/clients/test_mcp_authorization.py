@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from anyio.from_thread import start_blocking_portal
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
-from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from mcp.shared.auth import OAuthClientMetadata
 from pydantic import AnyUrl
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from authmw import AuthMiddleware, ProtectedResource, Provider, current_token, require_bearer
+from tests.mcp_keeping import Kept
 from tests.stories.test_consent_page import decides, visits
 from tests.stories.test_provider import App
 from tests.web_servers import Counter, counter, fetcher_for, reply
@@ -31,28 +32,14 @@ CALLBACK = "http://127.0.0.1:1/callback"
 API = f"{URL}/mcp"
 
 
-@attrs.define(eq=False)
-class Kept:
-    """What the client keeps, and the person it sends to the provider."""
+@attrs.define(eq=False, kw_only=True)
+class Client(Kept):
+    """A client, and the person it sends to the provider."""
 
     world: World
     person: Any
-    tokens: OAuthToken | None = None
-    info: OAuthClientInformationFull | None = None
     asked: list[dict[str, str]] = attrs.field(factory=list)
     back: str = ""
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return self.tokens
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        self.tokens = tokens
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return self.info
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        self.info = client_info
 
     async def goes(self, address: str) -> None:
         """The person allows what is asked for."""
@@ -76,16 +63,16 @@ def site() -> Iterator[Counter]:
 
 
 @pytest.fixture
-def kept(tmp_path: Path, site: Counter) -> Kept:
+def kept(tmp_path: Path, site: Counter) -> Client:
     scopes = {"notes:read": "Read your notes.", "notes:write": "Write notes."}
     provider = Provider(
         resources=(ProtectedResource(url=API, scopes=scopes),), dynamic_registration=True, client_documents=True
     )
     world = make_world(tmp_path, "asgi", provider=provider, fetcher=fetcher_for(site.port))
-    return Kept(world, world.sign_in())
+    return Client(world=world, person=world.sign_in())
 
 
-def calls(kept: Kept, document: str | None, *methods: str) -> list[dict[str, str]]:
+def calls(kept: Client, document: str | None, *methods: str) -> list[dict[str, str]]:
     """What the guarded view says to the client, one call after another."""
 
     @require_bearer(resource="/mcp", scopes=("notes:read",))
@@ -120,7 +107,7 @@ def calls(kept: Kept, document: str | None, *methods: str) -> list[dict[str, str
         return portal.call(call)
 
 
-def test_a_client_that_nobody_knows_registers_and_asks_for_what_the_view_needs(kept: Kept, site: Counter) -> None:
+def test_a_client_that_nobody_knows_registers_and_asks_for_what_the_view_needs(kept: Client, site: Counter) -> None:
     (said,) = calls(kept, None, "GET")
     assert said["user"] == kept.person["user_id"]
     assert said["client"].startswith("connected-app-test-")
@@ -129,7 +116,7 @@ def test_a_client_that_nobody_knows_registers_and_asks_for_what_the_view_needs(k
     assert site.asked == []
 
 
-def test_a_client_with_a_document_is_known_by_its_address(kept: Kept, site: Counter) -> None:
+def test_a_client_with_a_document_is_known_by_its_address(kept: Client, site: Counter) -> None:
     """Preferred over registration, since the provider announces it."""
     address = f"{site.url}/client.json"
     (said,) = calls(kept, address, "GET")
@@ -137,7 +124,7 @@ def test_a_client_with_a_document_is_known_by_its_address(kept: Kept, site: Coun
     assert [request.target for request in site.asked] == ["/client.json"]
 
 
-def test_a_client_that_may_not_write_asks_the_person_for_more(kept: Kept) -> None:
+def test_a_client_that_may_not_write_asks_the_person_for_more(kept: Client) -> None:
     """RFC 6750 section 3.1: 403 with the scope that is missing."""
     read, written, again = calls(kept, None, "GET", "POST", "GET")
     assert "notes:write" in written["scope"].split()

@@ -15,34 +15,15 @@ import pytest
 from mcp import ClientSession
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from mcp.shared.auth import OAuthClientMetadata
 from pydantic import AnyUrl
 
 from authmw_adapters.inbox import Inbox
+from tests.mcp_keeping import Kept
 from tests.serving import address, listening, serving
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mcp_server.py"
 CALLBACK = "http://127.0.0.1:1/callback"
-
-
-@attrs.define
-class Kept:
-    """What the client keeps."""
-
-    tokens: OAuthToken | None = None
-    info: OAuthClientInformationFull | None = None
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return self.tokens
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        self.tokens = tokens
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return self.info
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        self.info = client_info
 
 
 @attrs.define(eq=False)

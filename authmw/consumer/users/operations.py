@@ -16,7 +16,7 @@ from authmw.errors import Refused
 from authmw.identifiers import canonical_email, valid_external_id
 from authmw.ledger.commits import commit
 from authmw.operations import Call, Core, Response, current_call, operation
-from authmw.paging import COUNTED, read_cursor, sign_cursor
+from authmw.paging import COUNTED, ResultsMetadata, read_cursor, sign_cursor
 from authmw.parameters import Attributes, EmailAddress, Id, Metadata, Name, PhoneNumber, Roles, Text
 from authmw.people.directory import new_email, new_phone, new_user, user_by_part, user_by_reference
 from authmw.people.notices import notify_of
@@ -71,13 +71,6 @@ class GetResponse(UserAnswer, kw_only=True):
 
     status_code: int = 200
     request_id: str = ""
-
-
-class ResultsMetadata(msgspec.Struct, kw_only=True):
-    """How many there are (exact up to 10,000) and where the next page begins."""
-
-    total: int
-    next_cursor: str | None
 
 
 class SearchResponse(Response, kw_only=True):

@@ -12,7 +12,7 @@ from authmw.crypto.client_secrets import ClientSecrets
 from authmw.errors import Refused
 from authmw.ledger.commits import commit
 from authmw.operations import Call, Core, Product, current_call, operation
-from authmw.paging import COUNTED, read_cursor, sign_cursor
+from authmw.paging import COUNTED, ResultsMetadata, read_cursor, sign_cursor
 from authmw.parameters import URL, ClientId, Text
 from authmw.people.apps import ConnectedApp
 from authmw.platform.connected_apps.responses import (
@@ -22,7 +22,6 @@ from authmw.platform.connected_apps.responses import (
     ConnectedAppWithNextClientSecretAnswer,
     CreateResponse,
     DeleteResponse,
-    ResultsMetadata,
     RotateStartResponse,
     SearchResponse,
     shown,

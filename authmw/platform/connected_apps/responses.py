@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from authmw.operations import Response
+from authmw.paging import ResultsMetadata
 from authmw.people.apps import ConnectedApp
 
 
@@ -77,13 +78,6 @@ class DeleteResponse(Response, kw_only=True):
     """An app is gone."""
 
     client_id: str
-
-
-class ResultsMetadata(msgspec.Struct, kw_only=True):
-    """How many there are (exact up to 10,000) and where the next page begins."""
-
-    total: int
-    next_cursor: str | None
 
 
 class SearchResponse(Response, kw_only=True):

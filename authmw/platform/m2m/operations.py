@@ -16,7 +16,7 @@ from authmw.crypto.jwts import InvalidToken
 from authmw.errors import Refused
 from authmw.ledger.commits import commit
 from authmw.operations import Call, Core, Product, current_call, operation
-from authmw.paging import COUNTED, read_cursor, sign_cursor
+from authmw.paging import COUNTED, ResultsMetadata, read_cursor, sign_cursor
 from authmw.parameters import JWT, URL, Id, Metadata, Text
 from authmw.people.rules import merged_metadata
 from authmw.platform.authentication import authenticate_secret
@@ -29,7 +29,6 @@ from authmw.platform.m2m.responses import (
     M2MClientResponse,
     M2MClientWithClientSecretAnswer,
     M2MClientWithNextClientSecretAnswer,
-    ResultsMetadata,
     RotateStartResponse,
     SearchResponse,
     TokenResponse,

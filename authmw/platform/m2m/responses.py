@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from authmw.operations import Response
+from authmw.paging import ResultsMetadata
 from authmw.platform.m2m.records import M2MClient
 
 
@@ -57,13 +58,6 @@ class DeleteResponse(Response, kw_only=True):
     """A client is gone."""
 
     client_id: str
-
-
-class ResultsMetadata(msgspec.Struct, kw_only=True):
-    """How many there are (exact up to 10,000) and where the next page begins."""
-
-    total: int
-    next_cursor: str | None
 
 
 class SearchResponse(Response, kw_only=True):
