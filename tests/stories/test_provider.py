@@ -295,6 +295,22 @@ def test_using_a_token_again_that_was_made_under_an_older_root_key_ends_the_fami
     assert not one.active(second)
 
 
+def test_a_process_without_the_newest_root_key_leaves_the_answer_that_was_lost_to_one_that_has_it(
+    tmp_path: Path,
+) -> None:
+    """Processes are restarted in turn: within the grace the app tries again, and its family lives."""
+    old, new = bytes(range(32)), bytes(range(32, 64))
+    before = make_world(tmp_path, "wsgi", provider=Provider(refresh_grace_seconds=10), root_keys=(old,))
+    one = app(before)
+    first = one.tokens()["refresh_token"]
+    rotated = attrs.evolve(before.auth.settings, root_keys=(new, old))
+    auth = Auth(rotated, storage=before.auth.storage, limiter=before.auth.core.limiter, clock=before.clock)
+    two = attrs.evolve(one, world=attrs.evolve(before, auth=auth))
+    second = two.refreshes(first).json["refresh_token"]
+    assert one.refreshes(first).status == 503
+    assert two.refreshes(first).json["refresh_token"] == second
+
+
 def test_a_refresh_narrows_the_access_token_and_not_the_family(world: World) -> None:
     one = app(world)
     tokens = one.tokens()

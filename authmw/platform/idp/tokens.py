@@ -106,6 +106,9 @@ class Tokens(Product):
         worth = check_refresh(live.grant, counter, call.now, timedelta(seconds=provider.refresh_grace_seconds))
         if worth == "reused":
             await end_family(call, live.grant)
+        if worth != "current" and live.grant.key_version not in call.core.roots.versions:
+            # The answer that was lost was another process's, which has a newer root key already: it can give it again, we cannot.
+            raise Refused("server_unavailable")
         key = check_key(live.grant.key, dpop_key, required=provider.require_dpop)
         scopes = narrowed(live.grant.scopes, scope)
         audience = audience_of(app, live.grant.resources, resource)
