@@ -164,6 +164,14 @@ def test_who_has_a_password_is_told_from_who_has_none(world: World) -> None:
     assert found == {True: ["ada@example.org"], False: ["bob@example.org"]}
 
 
+@pytest.mark.parametrize("spelled", ["ada@bücher.de", "ADA@xn--bcher-kva.de"])
+def test_an_address_is_found_in_whichever_spelling(world: World, spelled: str) -> None:
+    made = make(world, email="ada@bücher.de")
+    operands = [{"filter_name": "email_address", "filter_value": ["no address", spelled]}]
+    found = world.backend("POST", f"{USERS}/search", {"query": {"operator": "AND", "operands": operands}}).json
+    assert [user["user_id"] for user in found["results"]] == [made["user_id"]]
+
+
 def test_a_query_without_operands_finds_everybody(world: World) -> None:
     make(world, email="ada@example.org")
     assert (

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from authmw.errors import Refused
-from authmw.identifiers import is_own_id
+from authmw.identifiers import canonical_email, is_own_id
 from authmw.oauth_providers import PROVIDERS, OAuthProvider
 from authmw.people.records import ABSENT, FOUND_LENGTH
 from authmw.storage import And, Between, Equals, Filter, OneOf, Or, StartsWith, moment
@@ -59,6 +59,18 @@ def _users(value: Any) -> Filter:
     if len(ours) > 1:
         raise Refused("user_search_cannot_mix_internal_and_external_user_ids")
     return OneOf("external_id" if ours == {False} else "key", tuple((text,) for text in wanted))
+
+
+def _addresses(value: Any) -> Filter:
+    """Users by addresses, in whichever spelling."""
+    return OneOf("email", tuple((_spelled(text),) for text in _strings(value)))
+
+
+def _spelled(text: str) -> str:
+    try:
+        return canonical_email(text)
+    except Refused:
+        return text.lower()  # It stands on nobody, which is the answer.
 
 
 def _wallets(value: Any) -> Filter:
@@ -161,7 +173,7 @@ _FILTERS: dict[str, Callable[[Any], Filter]] = {
     "status": _status,
     "full_name_fuzzy": _fuzzy("name", "user_search_full_name_fuzzy_too_short"),
     "email_id": _one_of("part"),
-    "email_address": _one_of("email", fold=True),
+    "email_address": _addresses,
     "email_address_fuzzy": _fuzzy("email", "user_search_email_address_fuzzy_too_short"),
     "email_domain": _one_of("domain", fold=True),
     "email_verified": _verified("email"),
