@@ -86,17 +86,23 @@ class KeyRing:
     async def verifying(self, kid_hint: str | None = None) -> Mapping[str, VerifyingKey]:
         """Every published key by its id; read again when an unknown one is asked for, at most once a second."""
         await self.load()
-        if kid_hint is not None and kid_hint not in self._keys and ticks() - self._loaded > 1:
-            await self.load(force=True)
+        if kid_hint is not None and kid_hint not in self._keys:
+            await self._be_current()
         return self.cached()
+
+    async def _be_current(self) -> None:
+        """Read the keys again, at most once a second, whoever asks how often."""
+        if ticks() - self._loaded > 1:
+            await self.load(force=True)
 
     def cached(self) -> Mapping[str, VerifyingKey]:
         """The keys this process knows, without reading storage."""
         return cast("Mapping[str, VerifyingKey]", self._keys)
 
     async def published(self) -> list[dict[str, Any]]:
-        """The JWKS."""
-        if not await self.verifying():
+        """The JWKS, with the keys that other processes made or withdrew: who asks for it has met a key that it does not know."""
+        await self._be_current()
+        if not self._keys:
             await self.active()
         return [key.public_jwk() for key in self._keys.values()]
 

@@ -48,6 +48,29 @@ def test_a_key_is_withdrawn_however_often_others_come_first_or_it_is_said_that_i
     assert step(keys.withdraw(kid)) is False
 
 
+def test_what_is_published_is_what_other_processes_made_and_withdrew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys change seldom and are read once a minute; who asks for them has met one that it does not know, and gets them as they stand, read at most once a second."""
+    time = [1000.0]
+    monkeypatch.setattr("authmw.signin.keys.ticks", lambda: time[0])
+    storage = MemoryStorage()
+    here, there = project(storage), project(storage)
+
+    def published(by: Any) -> list[str]:
+        return [key["kid"] for key in step(by.auth.keys.published())]
+
+    here.sign_in()
+    first = published(here)
+    assert published(there) == first
+    assert step(here.auth.keys.withdraw(first[0])) is True
+    here.sign_in("bob@example.org")
+    second = published(here)
+    assert second
+    assert not {*first} & {*second}
+    assert published(there) == first
+    time[0] += 1.5
+    assert published(there) == second
+
+
 def test_keys_beyond_one_page_are_known_too() -> None:
     here = project()
     active = step(here.auth.keys.active())
