@@ -70,6 +70,7 @@ class Layout(Generic[R]):
         self.kind = kind
         self.description = description(kind)
         self.key = self.description.key
+        self.prefix = prefix
         self.name = f"{prefix}{self.description.kind}"
         hints = get_type_hints(kind)
         plain = {field.name: _column(field, hints[field.name]) for field in attrs.fields(kind)}

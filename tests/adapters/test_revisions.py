@@ -243,3 +243,50 @@ def test_a_plan_does_not_pretend_to_know_what_stands_in_the_rows(engine: sa.Engi
     with migrating(plan=True), pytest.raises(StorageError, match="run `authmw migrate`"):
         prepare(engine, Loose)
     assert "growing_owner" not in sa.inspect(engine).get_table_names()
+
+
+_cut_off: list[str] = []
+
+
+def _of_owner(one: Cut) -> Iterator[tuple[str]]:
+    if one.id in _cut_off:
+        raise RuntimeError("cut off")
+    yield (f"{one.owner}-{one.id}",)
+
+
+@record("growing", key="id", indexes=(Index(name="owner", values=_of_owner, unique=True),))
+@attrs.frozen(kw_only=True)
+class Cut(Record):
+    """The same kind with a unique index that is worked out, if it is let."""
+
+    id: str
+    owner: str = "ada"
+
+
+def test_a_migration_that_was_cut_off_while_it_filled_an_index_is_finished_by_the_next(engine: sa.Engine) -> None:
+    """MySQL and MariaDB keep what was changed of a schema by then."""
+    step(prepare(engine, Strict).commit(*(Insert(Strict(id=key)) for key in "abc")))
+    _cut_off[:] = ["b"]
+    try:
+        with pytest.raises(RuntimeError):
+            prepare(engine, Cut)
+    finally:
+        _cut_off.clear()
+    storage = prepare(engine, Cut)
+    for key in "abc":
+        assert step(storage.find(Cut, "owner", (f"ada-{key}",))) == Cut(id=key, version=1)
+    assert differences(engine, (Cut,)) == []
+
+
+@pytest.mark.parametrize("last", ["authmw_schema", "users", "users_email"])
+def test_a_migration_that_was_cut_off_between_two_statements_is_finished_by_the_next(
+    engine: sa.Engine, last: str
+) -> None:
+    """Behind the table of versions, a table without its indexes, a side table without its own."""
+    with migrating(plan=True) as asked:
+        prepare(engine)
+    done = next(at for at, one in enumerate(asked.statements) if one.startswith(f"CREATE TABLE {last} "))
+    run(engine, asked.statements[: done + 1])
+    prepare(engine)
+    assert differences(engine) == []
+    assert revision_of(engine) == newest()

@@ -20,6 +20,7 @@ from alembic.operations import Operations
 from alembic.util import CommandError
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.schema import DropTable
 
 from authmw.errors import Duplicate, StorageError
 from authmw.storage import Index, key_of
@@ -27,7 +28,7 @@ from authmw_adapters.layout import check_names, joined
 from authmw_adapters.sqlalchemy.engines import transaction
 from authmw_adapters.sqlalchemy.revisions import newest
 from authmw_adapters.sqlalchemy.tables import Table
-from authmw_adapters.sqlalchemy.types import ExactText
+from authmw_adapters.sqlalchemy.types import ExactText, is_mysql
 
 _LOCK_SECONDS = 60
 _LONGEST_NAME = 63
@@ -67,7 +68,7 @@ def check(connection: sa.Connection, prefix: str) -> None:
 
 
 def _check_all_names(prefix: str, tables: Sequence[Table[Any]]) -> None:
-    check_names(tables, f"{prefix}authmw_schema")
+    check_names(tables, f"{prefix}authmw_schema", f"{prefix}authmw_filling")
     if any(len(name) > _LONGEST_NAME for table in tables for name in table.made()):
         raise StorageError("With this namespace the name of a table or index is longer than a database takes.")
 
@@ -143,21 +144,37 @@ def _change(
     _make_indexes(operations, table, indexes)
     for name, index in table.sides.items():
         side = table.side_tables[name]
-        if side.name in standing:
-            if there.get_pk_constraint(side.name)["constrained_columns"] == [
-                column.name for column in side.primary_key
-            ]:
-                continue
+        if side.name not in standing:
+            _make_side(connection, operations, table, index)
+        elif there.get_pk_constraint(side.name)["constrained_columns"] != [one.name for one in side.primary_key]:
             operations.impl.drop_table(side)
-        if operations.migration_context.as_sql:
-            message = f"The index {name} of {table.description.kind} is filled from the rows: run `authmw migrate`."
-            raise StorageError(message)
-        operations.impl.create_table(side)
-        _fill(connection, table, index)
+            _make_side(connection, operations, table, index)
+        else:
+            held = {one["name"] for one in there.get_indexes(side.name)}
+            for missing in [one for one in side.indexes if one.name not in held]:
+                operations.impl.create_index(missing)
     for index in table.description.indexes:
         # A side table that an index no longer has holds nothing that the records do not.
         if index.name not in table.sides and table.side(index.name) in standing:
             operations.drop_table(table.side(index.name))
+
+
+def _make_side(connection: sa.Connection, operations: Operations, table: Table[Any], index: Index) -> None:
+    """Make the side table of an index and fill it from the rows."""
+    side = table.side_tables[index.name]
+    if operations.migration_context.as_sql:
+        message = f"The index {index.name} of {table.description.kind} is filled from the rows: run `authmw migrate`."
+        raise StorageError(message)
+    if not is_mysql(connection.dialect):
+        operations.impl.create_table(side)
+        _fill(connection, table, index, side)
+        return
+    # MySQL and MariaDB undo no change of a schema. What bears the name is full: a migration that is cut off before leaves none.
+    filling = side.to_metadata(sa.MetaData(), name=f"{table.prefix}authmw_filling")
+    connection.execute(DropTable(filling, if_exists=True))
+    operations.impl.create_table(filling)
+    _fill(connection, table, index, filling)
+    operations.rename_table(filling.name, side.name)
 
 
 def _add_columns(
@@ -217,12 +234,12 @@ def _make_indexes(operations: Operations, table: Table[Any], held: dict[str, lis
         operations.impl.create_index(index)
 
 
-def _fill(connection: sa.Connection, table: Table[Any], index: Index) -> None:
+def _fill(connection: sa.Connection, table: Table[Any], index: Index, side: sa.Table) -> None:
     for row in connection.execute(table.selected).all():
         record = table.read(row)
         rows = [{"value": joined(value), "record": key_of(record)} for value in index.of(record)]
         try:
             if rows:
-                connection.execute(table.side_tables[index.name].insert(), rows)
+                connection.execute(side.insert(), rows)
         except IntegrityError:
             raise Duplicate(table.description.kind, index.name) from None
