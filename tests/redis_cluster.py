@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from redis import Redis
+
 from tests import handshakes
 from tests.servers import START_SECONDS, program
 
@@ -38,6 +40,18 @@ def _served(process: subprocess.Popen[bytes], where: str) -> None:
     raise AssertionError("a node of the cluster did not start")
 
 
+def _agrees(process: subprocess.Popen[bytes], where: str) -> None:
+    """Wait until a node has heard of the others: whoever made the cluster asked one of them alone."""
+    latest = time.monotonic() + START_SECONDS
+    with Redis.from_url(f"redis://{where}") as client:
+        while time.monotonic() < latest:
+            if str(client.cluster("INFO").get("cluster_state")) == "ok":
+                return
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.05)
+    raise AssertionError("a node did not join the cluster")
+
+
 @contextmanager
 def cluster_of_three() -> Iterator[list[str]]:
     """`host:port` of each node, once all slots are served."""
@@ -59,6 +73,8 @@ def cluster_of_three() -> Iterator[list[str]]:
             _served(nodes[-1], addresses[-1])
         create = [client, "--cluster", "create", *addresses, "--cluster-yes"]
         subprocess.run(create, check=True, capture_output=True, timeout=START_SECONDS * 2)
+        for node, address in zip(nodes, addresses, strict=True):
+            _agrees(node, address)
         yield addresses
     finally:
         for node in nodes:

@@ -31,12 +31,12 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, server: OwnServer) -> 
         yield world
         world.auth.close()
         return
-    later = AsyncRedisStorage(server.address, name), AsyncRedisLimiter(server.address, name)
-    world = make_world(tmp_path, "asgi", storage=later[0], limiter=later[1])
+    limits = AsyncRedisLimiter(server.address, name)
+    world = make_world(tmp_path, "asgi", storage=AsyncRedisStorage(server.address, name), limiter=limits)
     with asgi_client(world.auth) as world.client:
         yield world
-        for one in later:
-            world.auth.run(one.close())
+        world.auth.run(limits.close())
+        world.auth.close()  # Writes what is noted first, on the loop of the host.
 
 
 def test_a_person_signs_in_is_let_in_is_found_and_signs_out(world: World) -> None:
