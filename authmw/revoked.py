@@ -6,6 +6,7 @@ Bounded: an entry is of no use after a JWT's life and its skew, so it is dropped
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -17,8 +18,9 @@ class Denied:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sessions: dict[str, datetime] = {}
-        self._epochs: dict[str, tuple[int, datetime]] = {}
+        # In the order of their ends. An end that is told again never leaves the set meanwhile: whoever asks takes no lock.
+        self._sessions: OrderedDict[str, datetime] = OrderedDict()
+        self._epochs: OrderedDict[str, tuple[int, datetime]] = OrderedDict()
         self.listeners: list[Callable[[], None]] = []
         self.replacements: list[Callable[[str], None]] = []
 
@@ -27,6 +29,7 @@ class Denied:
         with self._lock:
             self._drop(now)
             self._sessions[session_id] = now + HELD
+            self._sessions.move_to_end(session_id)
         self._tell()
 
     def raise_epoch(self, subject_id: str, epoch: int, now: datetime) -> None:
@@ -34,6 +37,7 @@ class Denied:
         with self._lock:
             self._drop(now)
             self._epochs[subject_id] = (epoch, now + HELD)
+            self._epochs.move_to_end(subject_id)
         self._tell()
 
     def replace(self, token: str | None) -> None:
@@ -54,8 +58,11 @@ class Denied:
         self._tell()
 
     def _drop(self, now: datetime) -> None:
-        self._sessions = {name: until for name, until in self._sessions.items() if until > now}
-        self._epochs = {name: held for name, held in self._epochs.items() if held[1] > now}
+        """What is over is looked for among the oldest only, so that ending a session costs the same however many were ended lately."""
+        while self._sessions and self._sessions[oldest := next(iter(self._sessions))] <= now:
+            del self._sessions[oldest]
+        while self._epochs and self._epochs[oldest := next(iter(self._epochs))][1] <= now:
+            del self._epochs[oldest]
 
     def _tell(self) -> None:
         for listener in self.listeners:

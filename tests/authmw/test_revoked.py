@@ -1,0 +1,59 @@
+"""The deny set: holds what was ended for as long as a JWT of it could pass, and no longer (TOK-08)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authmw.revoked import HELD, Denied
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ENDS = st.lists(
+    st.tuples(st.integers(0, 400), st.sampled_from(["session", "subject"]), st.integers(0, 5)), min_size=1, max_size=40
+)
+
+
+def held(denied: Denied, what: str, name: int) -> bool:
+    return denied.holds(f"s{name}", "nobody", 0) if what == "session" else denied.holds("none", f"u{name}", 0)
+
+
+@given(ENDS)
+def test_each_end_holds_for_its_time_and_nothing_else_does(ends: list[tuple[int, str, int]]) -> None:
+    """Against the plain meaning, at every step of a time that goes on."""
+    denied, now = Denied(), NOW
+    last: dict[Any, datetime] = {}
+    for wait, what, name in ends:
+        now += timedelta(seconds=wait)
+        if what == "session":
+            denied.add(f"s{name}", now)
+        else:
+            denied.raise_epoch(f"u{name}", 1, now)
+        last[what, name] = now
+        for other in ("session", "subject"):
+            for number in range(6):
+                ended = last.get((other, number))
+                assert held(denied, other, number) or ended is None or now - ended >= HELD
+                assert not held(denied, other, number) or ended is not None
+    denied.add("later", now + HELD)
+    assert not any(held(denied, what, name) for what, name in last)
+
+
+def test_a_clock_that_goes_back_lets_nothing_pass_sooner() -> None:
+    denied = Denied()
+    denied.add("s1", NOW)
+    denied.add("s2", NOW - timedelta(hours=1))
+    assert denied.holds("s1", "", 0)
+    assert denied.holds("s2", "", 0)
+    denied.add("s3", NOW + HELD)
+    assert not denied.holds("s1", "", 0)
+    assert not denied.holds("s2", "", 0)
+
+
+def test_an_epoch_ends_those_before_it_only() -> None:
+    denied = Denied()
+    denied.raise_epoch("u1", 3, NOW)
+    assert [denied.holds("s", "u1", epoch) for epoch in (0, 2, 3, 4)] == [True, True, False, False]
+    assert not denied.holds("s", "u2", 0)
