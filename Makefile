@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 export UV_SYSTEM_CERTS = 1
-.PHONY: demo test check bench guarded coverage lock revision clean
+.PHONY: demo test check bench guarded failover soak coverage lock revision clean
 
 demo: .venv/ready
 	$(BIN)/authmw dev $(if $(PORT),--port $(PORT))
@@ -23,6 +23,14 @@ bench: .venv/bench-ready
 # Instructions of fixed work: a change that makes one figure a quarter worse fails with its name.
 guarded: .venv/ready
 	PYTHONPATH=.:adapters $(BIN)/python -m benchmarks.guarded
+
+# Databases of their own that are killed, promoted, made read-only and full under load; SHORT=1 takes three of these.
+failover: .venv/ready
+	$(BIN)/python -m pytest -s -p no:cacheprovider tests/processes/failover.py $(if $(SHORT),-k "(killed_and and postgresql-postgresql-gunicorn) or replica or file")
+
+# Mixed traffic while databases and workers are killed in turn; says what was lost, doubled or leaked.
+soak: .venv/ready
+	PYTHONPATH=.:adapters $(BIN)/python -m tests.processes.soak --minutes $(or $(MINUTES),60) --json soak.json
 
 # The peers have an environment of their own: their pins need not agree with those of the tests.
 .venv/bench-ready: benchmarks/requirements.txt | .venv/ready

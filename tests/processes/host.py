@@ -5,8 +5,10 @@ Law: it is told by its environment and by files in its home folder what database
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -99,7 +101,7 @@ def make() -> Auth:
         sessions=SessionRules(exact_revocation=CHOSEN.get("exact", False)),
     )
     # Each worker keeps few connections, for the server is shared by all tests.
-    pool = {"pool_size": 2, "max_overflow": 4}
+    pool: dict[str, Any] = {} if DATABASE.startswith("sqlite") else {"pool_size": 2, "max_overflow": 4}
     ports: dict[str, Any]
     if "asyncpg" in DATABASE:
         ports = {
@@ -108,6 +110,10 @@ def make() -> Auth:
         }
     else:
         ports = {"storage": SQLAlchemyStorage(DATABASE, **pool), "limiter": SQLAlchemyLimiter(DATABASE, **pool)}
+    if CHOSEN.get("redis"):
+        from authmw_adapters.redis import RedisLimiter
+
+        ports["limiter"] = RedisLimiter(CHOSEN["redis"])
     return Auth(settings, **ports, email=Carrier(), sms=Carrier(), clock=ToldClock())
 
 
@@ -133,6 +139,19 @@ def _pid() -> dict[str, Any]:
     return {"pid": os.getpid()}
 
 
+def _state() -> dict[str, Any]:
+    """What this process holds."""
+    status = Path("/proc/self/status").read_text()
+    tasks = len(asyncio.all_tasks()) if asyncio._get_running_loop() else 0
+    return {
+        **_pid(),
+        "files": len(list(Path("/proc/self/fd").iterdir())),
+        "threads": threading.active_count(),
+        "tasks": tasks,
+        "kilobytes": int(status.partition("VmRSS:")[2].split()[0]),
+    }
+
+
 def _slow() -> dict[str, Any]:
     wait_at("view")
     return _pid()
@@ -152,6 +171,10 @@ async def pid(request: Request) -> JSONResponse:
     return JSONResponse(_pid())
 
 
+async def state(request: Request) -> JSONResponse:
+    return JSONResponse(_state())
+
+
 def slow(request: Request) -> JSONResponse:
     return JSONResponse(_slow())
 
@@ -168,12 +191,19 @@ async def living(app: Starlette) -> AsyncIterator[None]:
 
 asgi = Starlette(
     lifespan=living,
-    routes=[Route("/who", who), Route("/pid", pid), Route("/slow", slow), Route("/create", create)],
+    routes=[
+        Route("/who", who),
+        Route("/pid", pid),
+        Route("/slow", slow),
+        Route("/state", state),
+        Route("/create", create),
+    ],
     middleware=[Middleware(AuthMiddleware, auth=auth)],
 )
 wsgi = flask.Flask(__name__)
 wsgi.add_url_rule("/who", view_func=_who, endpoint="who")
 wsgi.add_url_rule("/pid", view_func=_pid, endpoint="pid")
+wsgi.add_url_rule("/state", view_func=_state, endpoint="state")
 wsgi.add_url_rule("/slow", view_func=_slow, endpoint="slow")
 wsgi.add_url_rule("/create", view_func=lambda: auth.run(_create()), endpoint="create")
 install(wsgi, auth)
