@@ -265,6 +265,8 @@ def _about_settings(settings: Settings) -> Iterator[Finding]:
             "cookies",
             "cookies.vendor lets scripts read the session; the vendor's browser client needs that, nothing else does.",
         )
+    if not settings.sessions.end_others:
+        yield _warning("sessions", "sessions.end_others=False: whoever stole a session keeps it over a new password.")
     if settings.mfa == "host":
         yield _warning("mfa", 'mfa="host" leaves it to your views to ask for a second factor.')
     if _on_this_machine(settings.origin):

@@ -106,13 +106,18 @@ class Cookies:
 
 @attrs.frozen(kw_only=True)
 class SessionRules:
-    """How long sessions may live, in minutes; None is no limit beyond the requested duration."""
+    """How long sessions may live, in minutes; None is no limit beyond the requested duration.
+
+    With `end_others` off, a change or reset of a password, a factor that is removed or exchanged and a recovery leave the person's other sessions alone, and their events
+    say so; whoever stole one keeps it then.
+    """
 
     maximum_minutes: int = 525_600
     idle_minutes: int | None = None
     absolute_minutes: int | None = None
     default_minutes: int = 60
     exact_revocation: bool = False
+    end_others: bool = True
 
     def faults(self) -> Iterator[str]:
         """What cannot work."""

@@ -134,7 +134,7 @@ async def _asking(call: Call, challenge: Challenge, refusal: str, presented: Pre
             presented and await presented.is_session(call, challenge.session_id)
         ):
             raise Refused(refusal)
-    if challenge.details.get(EPOCH, user.session_epoch) != user.session_epoch:
+    if challenge.details.get(EPOCH, user.asking_epoch) != user.asking_epoch:
         raise Refused(refusal)
     return user
 
@@ -187,7 +187,7 @@ def claimed_by(call: Call, challenge: Challenge, user: Subject, live: Live | Non
         session_id=live.session.session_id if live else None,
         details={
             **challenge.details,
-            EPOCH: user.session_epoch,
+            EPOCH: user.asking_epoch,
             _CLAIMED: True,
             _BROWSER: call.caller.audience == "browser",
         },

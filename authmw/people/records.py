@@ -76,6 +76,8 @@ class Subject(Record):
     parts: tuple[Part, ...] = ()
     locks: tuple[Lock, ...] = ()
     session_epoch: int = 0
+    kept_epochs: int = 0
+    """How often all but the sessions was ended (`SessionRules.end_others`)."""
     external_id: str | None = None
     roles: tuple[str, ...] = ()
     first_name: str = attrs.field(default="", repr=False)
@@ -83,6 +85,11 @@ class Subject(Record):
     last_name: str = attrs.field(default="", repr=False)
     trusted_metadata: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
     untrusted_metadata: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+
+    @property
+    def asking_epoch(self) -> int:
+        """What is bound to it, on its way to a person, is good until the next change of how they sign in, whether or not that ends their sessions (ACC-06)."""
+        return self.session_epoch + self.kept_epochs
 
     def email(self, email_id: str) -> Email | None:
         """The e-mail of this id."""

@@ -19,10 +19,18 @@ from authmw.signin.sessions import Live, derive_token, issue_jwt, with_new_secre
 from authmw.storage import Update, Write
 
 S = TypeVar("S", bound=Subject)
+KEPT = "other sessions kept"
+"""The remark of an event that would have ended them by default (SES-07)."""
 
 
 def end_all(call: Call, subject: S) -> S:
-    """The subject under the next epoch: every session born before is over with the commit that writes it, and cleared behind it."""
+    """The subject under the next epoch: every session born before is over with the commit that writes it, and cleared behind it.
+
+    Where the project keeps them (`SessionRules.end_others`) the event says so, and only what waits to be answered is over.
+    """
+    if not call.settings.sessions.end_others:
+        call.remark = "; ".join(filter(None, (call.remark, KEPT)))
+        return attrs.evolve(subject, kept_epochs=subject.kept_epochs + 1)
     deny_all(call, subject)
     leave_purge(call, subject.id, epoch=subject.session_epoch + 1)
     return attrs.evolve(subject, session_epoch=subject.session_epoch + 1)

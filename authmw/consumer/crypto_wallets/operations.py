@@ -126,7 +126,7 @@ class CryptoWallets(Product):
             session_id=live.session.session_id if live else None,
             siwe=siwe_params is not None,
             means="signs_in" if owner else "adds" if named else "makes",
-            epoch=named.session_epoch if named else 0,
+            epoch=named.asking_epoch if named else 0,
         )
         await commit(await _kept(call, identity, waiting), subject_id=waiting.user_id, factor=_FACTOR)
         return AuthenticateStartResponse(user_id=waiting.user_id, challenge=written(text), user_created=named is None)
@@ -204,7 +204,7 @@ def _check_still_meant(signed: Waiting, owner: User | None, asked_for: User | No
     """Refused for a text whose meaning is gone: its owner has the wallet no more, its user or their sessions are over, or its new user was there and is not the owner."""
     if owner is not None:
         return
-    adds = signed.means == "adds" and asked_for is not None and asked_for.session_epoch == signed.epoch
+    adds = signed.means == "adds" and asked_for is not None and asked_for.asking_epoch == signed.epoch
     makes = signed.means == "makes" and asked_for is None
     if not (adds or makes):
         raise Refused("unable_to_authenticate_crypto_wallet")

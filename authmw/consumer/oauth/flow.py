@@ -250,7 +250,7 @@ async def attached_to(call: Call, attach_id: str) -> User:
     """The user whom a result is added to. Refused `oauth_attach_token_not_found` once the user's or the asking session ended (ACC-06)."""
     attach = await call.storage.get(Challenge, attach_id)
     user = await call.storage.get(User, attach.subject_id) if attach is not None else None
-    if attach is None or user is None or attach.details["session_epoch"] != user.session_epoch:
+    if attach is None or user is None or attach.details["session_epoch"] != user.asking_epoch:
         raise Refused("oauth_attach_token_not_found")
     if attach.session_id is not None:
         asking = await call.storage.get(Session, attach.session_id)

@@ -220,7 +220,7 @@ class OAuth(Product):
             created_at=call.now,
             expires_at=call.now + LIFE,
             session_id=live.session.session_id if live else None,
-            details={"session_epoch": user.session_epoch, "browser": call.caller.audience == "browser"},
+            details={"session_epoch": user.asking_epoch, "browser": call.caller.audience == "browser"},
         )
         await commit(Insert(attach), subject_id=user.id, factor=factor_of(setup.name))
         return AttachResponse(oauth_attach_token=token)

@@ -86,7 +86,7 @@ class EmailResets(Product):
         user = known or new_user(call, new_email(call, address))
         standing = user.email_at(address)
         assert standing is not None  # found or made by this address
-        minutes, epoch = reset_password_expiration_minutes, user.session_epoch
+        minutes, epoch = reset_password_expiration_minutes, user.asking_epoch
         redirects = call.settings.redirects
         links = (
             reset_link(redirects, reset_password_redirect_url, minutes, epoch),
