@@ -36,8 +36,7 @@ def asgi(
 ) -> Drive:
     """Requests to an ASGI application, one after the other on one loop."""
     headers = [(name.encode(), value.encode()) for name, value in {**HEADERS, **more}.items()]
-    if cookie is not None:
-        headers.append((b"cookie", cookie.encode()))
+    asked = None if cookie is None else bytearray(cookie.encode())
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -64,7 +63,9 @@ def asgi(
 
     async def many(times: int) -> None:
         for _ in range(times):
-            await app({**scope, "state": {}}, receive, send)
+            # As from a server, the Cookie header is new each time: nobody has hashed it yet.
+            sent = headers if asked is None else [*headers, (b"cookie", bytes(asked))]
+            await app({**scope, "headers": sent, "state": {}}, receive, send)
 
     def drive(times: int) -> None:
         answered.clear()
@@ -96,6 +97,7 @@ def wsgi(app: Any, path: str, cookie: str | None, *, status: int = 200) -> Drive
     }
     if cookie is not None:
         environ["HTTP_COOKIE"] = cookie
+    asked = (cookie or "").encode()
     answered: set[str] = set()
 
     def start_response(line: str, headers: Any, *rest: Any) -> None:
@@ -104,7 +106,10 @@ def wsgi(app: Any, path: str, cookie: str | None, *, status: int = 200) -> Drive
     def drive(times: int) -> None:
         answered.clear()
         for _ in range(times):
-            body = app({**environ, "wsgi.input": io.BytesIO()}, start_response)
+            made = {**environ, "wsgi.input": io.BytesIO()}
+            if asked:
+                made["HTTP_COOKIE"] = asked.decode("latin-1")  # new each time, as from a server
+            body = app(made, start_response)
             for _chunk in body:
                 pass
             close = getattr(body, "close", None)

@@ -16,6 +16,9 @@ MOST = 10_000
 LONGEST = 8192
 """Characters of a text that is remembered. A longer one is judged each time, so that nobody fills the memory by long headers."""
 
+SAMPLE = slice(None, None, 16)
+"""The part of a long text that finds it, where hashing all of it would cost more than all else that is done for a request: whoever finds something compares the whole."""
+
 
 class Remembered(Generic[T]):
     """Values by text. Reading takes no lock."""

@@ -16,7 +16,7 @@ from authmw import drive
 from authmw.crypto import jwts
 from authmw.drive import IO
 from authmw.errors import Refused, StorageError
-from authmw.guard.remembered import Remembered
+from authmw.guard.remembered import LONGEST, SAMPLE, Remembered
 from authmw.guard.verified import Seen, VerifiedSession, session_of
 from authmw.ledger.commits import touch
 from authmw.operations import Core
@@ -59,7 +59,7 @@ class SessionGuard:
         self._core = core
         self._keys = keys
         self._exact = core.settings.sessions.exact_revocation
-        self._headers: Remembered[Found] = Remembered()
+        self._headers: Remembered[tuple[Found, str | bytes]] = Remembered()
         self._jwts: Remembered[_Proved] = Remembered()
         self._tokens: Remembered[Found] = Remembered()
         self._renewals: SingleFlight[Found] = SingleFlight()
@@ -68,7 +68,7 @@ class SessionGuard:
         self.doubtful = self._as_found(None)
         """The outcome of a request that carries one of our cookies twice: without a session too, but to be told of."""
         self.met = self._headers.find
-        """The outcome of a Cookie header met before, and when its JWT is over, in seconds since 1970."""
+        """By the `SAMPLE` of a Cookie header: the outcome of one met before and this header whole, which is to be compared; and when its JWT is over, in seconds since 1970."""
         core.denied.listeners.append(self.forget)
         core.denied.replacements.append(self._tokens.forget)
 
@@ -117,8 +117,8 @@ class SessionGuard:
         if proved is None:
             return self._tokens.get(token, now) if token else None
         found = self._as_found(proved.session)
-        if header is not None:
-            self._headers.put(header, found, proved.until, since)
+        if header is not None and len(header) <= LONGEST:
+            self._headers.put(header[SAMPLE], (found, header), proved.until, since)
         return found
 
     def _by_jwt(self, jwt: str, now: datetime) -> _Proved | None:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from authmw import drive
 from authmw.auth import Auth
 from authmw.errors import Refused, StorageError
+from authmw.guard.remembered import SAMPLE
 from authmw.guard.sessions import Found
 from authmw.hosts.visits import HostVisit, Tokens, Visitor
 from authmw.http.bodies import MAXIMUM_BODY
@@ -72,9 +73,9 @@ class AuthMiddleware:
         if cookie is None:
             found = visitor.nobody
         else:
-            met = self._met(cookie)
-            if met is not None and self._seconds() < met[1]:
-                found = met[0]
+            met = self._met(cookie[SAMPLE])
+            if met is not None and met[0][1] == cookie and self._seconds() < met[1]:
+                found = met[0][0]
             else:
                 known = self._known(cookie, scope)
                 found = known if isinstance(known, Found) else await visitor.awaited(known)

@@ -41,7 +41,7 @@ class Visitor:
         self.guards_changes = auth.settings.csrf_for_host
         """Whether `check_origin` has anything to say."""
         self.met = auth.guard.met
-        """The outcome of a request whose one Cookie header was met before, and when it is over, in seconds since 1970."""
+        """By the `SAMPLE` of a request's one Cookie header: the outcome of one met before and this header whole; and when it is over, in seconds since 1970."""
         self.seconds = seconds(auth.core.clock)
         """The time now, in seconds since 1970."""
         self.mark = self._session_name

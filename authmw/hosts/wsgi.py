@@ -12,6 +12,7 @@ from starlette.responses import Response
 from authmw import drive
 from authmw.auth import Auth
 from authmw.errors import Refused
+from authmw.guard.remembered import SAMPLE
 from authmw.guard.sessions import Found
 from authmw.hosts.visits import HostVisit, Visitor
 from authmw.http.bodies import MAXIMUM_BODY
@@ -21,6 +22,9 @@ from authmw.operations import PROJECT, Caller, visit
 Environ: TypeAlias = dict[str, Any]
 StartResponse: TypeAlias = Callable[..., Any]
 App: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_MADE = frozenset({list, tuple})
+"""Answers that are made already: nothing of the host's runs while they are sent, nor at their end."""
 
 
 class AuthMiddleware:
@@ -66,8 +70,11 @@ class AuthMiddleware:
         if not cookie:
             found = visitor.nobody
         else:
-            met = self._met(cookie)
-            found = met[0] if met is not None and self._seconds() < met[1] else self._asked(cookie, environ)
+            met = self._met(cookie[SAMPLE])
+            if met is not None and met[0][1] == cookie and self._seconds() < met[1]:
+                found = met[0][0]
+            else:
+                found = self._asked(cookie, environ)
         seen = found.seen
         here = _Visit(environ, start_response, visitor, found, seen=seen)
         environ["authmw.session"] = seen.session
@@ -78,13 +85,16 @@ class AuthMiddleware:
                 visitor.check_origin(environ["REQUEST_METHOD"], cookies, lambda: _headers(environ))
             here.body = self._app(environ, here.start)
         except Refused as refused:
-            body = here.refuse(refused)
+            refusal = here.refuse(refused)
             visit.set(None)
-            return body
+            return refusal
         except BaseException:
             visit.set(None)
             raise
-        return here
+        if type(here.body) not in _MADE or here.refusal is not None:
+            return here
+        visit.set(None)
+        return here.body
 
     def _asked(self, cookie: str, environ: Environ) -> Found:
         """What is found behind a Cookie header that was not met before."""
