@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import attrs
 import pytest
 
 from authmw.drive import step
 from authmw.errors import StorageError
-from authmw.storage import Insert, Storage
+from authmw.storage import Equals, Insert, Record, Storage, by_field, record
 from authmw.testing.contracts import StorageContract
 from authmw.testing.contracts.records import Other, Thing
 from authmw_adapters.memory import MemoryStorage
@@ -87,6 +88,52 @@ def test_a_host_joins_its_own_table_on_ours(tmp_path: Path) -> None:
     rows = connection.execute("SELECT owner FROM mine JOIN things ON things.id = mine.thing_id").fetchall()
     connection.close()
     assert rows == [("ada",)]
+
+
+@record("growing", key="id", indexes=(by_field("owner", "owner"), by_field("tag", "tag", unique=True)))
+@attrs.frozen(kw_only=True)
+class Strict(Record):
+    """A kind whose owner is always there."""
+
+    id: str
+    owner: str = "ada"
+    tag: str = "t"
+
+
+@record("growing", key="id", indexes=(by_field("owner", "owner"), by_field("tag", "tag", unique=True)))
+@attrs.frozen(kw_only=True)
+class Loose(Record):
+    """The same kind, whose owner may be missing."""
+
+    id: str
+    owner: str | None = None
+    tag: str = "t"
+
+
+def test_a_field_that_learns_to_be_missing_may_be_and_nothing_around_it_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "data.sqlite3"
+    before = SQLiteStorage(path)
+    step(before.prepare([Strict]))
+    step(before.commit(Insert(Strict(id="a"))))
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE mine (place TEXT REFERENCES growing (id))")
+    connection.execute("INSERT INTO mine VALUES ('a')")
+    connection.commit()
+    connection.close()
+    for _ in range(2):
+        storage = SQLiteStorage(path)
+        step(storage.prepare([Loose]))
+    step(storage.commit(Insert(Loose(id="b", tag="u"))))
+    held = [step(storage.get(Loose, key)) for key in "ab"]
+    assert held == [Loose(id="a", owner="ada", version=1), Loose(id="b", tag="u", version=1)]
+    assert step(storage.find(Loose, "tag", ("t",))) == held[0]
+    assert step(storage.count(Loose, Equals("owner", ("ada",)), at_most=9)) == 1
+    connection = sqlite3.connect(path)
+    made = dict(connection.execute("SELECT name, tbl_name FROM sqlite_master WHERE type = 'index'"))
+    assert connection.execute("SELECT place FROM mine").fetchall() == [("a",)]
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()
+    assert made["growing_owner"] == "growing"
 
 
 @pytest.mark.parametrize("namespace", ["A", "1a", "a b", 'a"', "a" * 40])

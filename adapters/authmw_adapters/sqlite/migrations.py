@@ -8,7 +8,7 @@ from typing import Any
 
 from authmw.errors import Duplicate, StorageError
 from authmw.storage import Index, key_of
-from authmw_adapters.layout import check_names, joined
+from authmw_adapters.layout import Column, check_names, joined
 from authmw_adapters.sqlite.tables import Table, added
 
 SCHEMA = 2
@@ -41,10 +41,11 @@ def _drop_sides(connection: sqlite3.Connection, table: Table[Any]) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, table: Table[Any]) -> None:
-    made = dict(connection.execute("SELECT name, type FROM sqlite_master"))
-    existed = table.name in made
+    existed = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table.name,)).fetchone() is not None
     if existed:
-        _add_columns(connection, table)
+        _change_columns(connection, table)
+    made = dict(connection.execute("SELECT name, type FROM sqlite_master"))
+    if existed:
         for index in table.description.indexes:
             _drop_what_changed(connection, table, index, made)
     for statement in table.schema():
@@ -55,10 +56,12 @@ def _migrate(connection: sqlite3.Connection, table: Table[Any]) -> None:
                 _fill(connection, table, index)
 
 
-def _add_columns(connection: sqlite3.Connection, table: Table[Any]) -> None:
-    standing = {row[1] for row in connection.execute(f'PRAGMA table_info("{table.name}")')}
+def _change_columns(connection: sqlite3.Connection, table: Table[Any]) -> None:
+    standing = {row[1]: bool(row[3]) for row in connection.execute(f'PRAGMA table_info("{table.name}")')}
     for name, column in table.columns.items():
         if name in standing:
+            if column.optional and standing[name]:
+                _let_be_missing(connection, table, column)
             continue
         if table.required(column):
             message = f"{table.description.kind} has a new field {name} without a default, and records that lack it."
@@ -66,6 +69,18 @@ def _add_columns(connection: sqlite3.Connection, table: Table[Any]) -> None:
         connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {added(column)}')
     if table.rest and "rest" not in standing:
         connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "rest" TEXT NOT NULL DEFAULT \'{{}}\'')
+
+
+def _let_be_missing(connection: sqlite3.Connection, table: Table[Any], column: Column) -> None:
+    """Let a column hold NULL where its field has learnt to be None: SQLite changes no column, so another one takes its place."""
+    for _, index, _, origin, *_ in connection.execute(f'PRAGMA index_list("{table.name}")').fetchall():
+        columns = {row[2] for row in connection.execute(f'PRAGMA index_info("{index}")')}
+        if origin == "c" and column.name in columns:
+            connection.execute(f'DROP INDEX "{index}"')
+    connection.execute(f'ALTER TABLE "{table.name}" RENAME COLUMN "{column.name}" TO "{column.name}__before"')
+    connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {added(column)}')
+    connection.execute(f'UPDATE "{table.name}" SET "{column.name}" = "{column.name}__before"')
+    connection.execute(f'ALTER TABLE "{table.name}" DROP COLUMN "{column.name}__before"')
 
 
 def _drop_what_changed(connection: sqlite3.Connection, table: Table[Any], index: Index, made: dict[str, str]) -> None:
