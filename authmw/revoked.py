@@ -36,7 +36,8 @@ class Denied:
         """Sessions of this subject born under an earlier epoch have ended."""
         with self._lock:
             self._drop(now)
-            self._epochs[subject_id] = (epoch, now + HELD)
+            lowest = max(epoch, self._epochs.get(subject_id, (0, now))[0])
+            self._epochs[subject_id] = (lowest, now + HELD)
             self._epochs.move_to_end(subject_id)
         self._tell()
 

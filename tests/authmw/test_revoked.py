@@ -52,6 +52,14 @@ def test_a_clock_that_goes_back_lets_nothing_pass_sooner() -> None:
     assert not denied.holds("s2", "", 0)
 
 
+def test_two_ends_of_everything_that_are_told_in_the_other_order_are_the_later_one() -> None:
+    """What follows two commits may run the other way round."""
+    denied = Denied()
+    denied.raise_epoch("u1", 3, NOW)
+    denied.raise_epoch("u1", 2, NOW)
+    assert denied.holds("s", "u1", 2)
+
+
 def test_an_epoch_ends_those_before_it_only() -> None:
     denied = Denied()
     denied.raise_epoch("u1", 3, NOW)
