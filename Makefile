@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 export UV_SYSTEM_CERTS = 1
-.PHONY: demo test check bench guarded failover soak coverage lock revision clean
+.PHONY: demo test check bench bench-databases guarded failover soak coverage lock revision clean
 
 demo: .venv/ready
 	$(BIN)/authmw dev $(if $(PORT),--port $(PORT))
@@ -19,6 +19,10 @@ check: .venv/ready
 
 bench: .venv/bench-ready
 	PYTHONPATH=.:adapters .venv/bench/bin/python -m benchmarks
+
+# Sign-ins a second on the databases of this machine, beside their commits alone.
+bench-databases: .venv/ready
+	PYTHONPATH=.:adapters $(BIN)/python -m benchmarks.databases
 
 # Instructions of fixed work: a change that makes one figure a quarter worse fails with its name.
 guarded: .venv/ready

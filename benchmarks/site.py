@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from authmw import Auth, Cookies, Settings
+from authmw.limits import RateLimiter
 from authmw.ports import Fetcher
 from authmw.storage import Check, Write
 from authmw.testing import FixedClock
@@ -99,7 +100,13 @@ class Site:
     """A project with one storage, an inbox and, if asked for, a clock that stands still."""
 
     def __init__(
-        self, storage: Any = None, *, clock: FixedClock | None = None, fetcher: Fetcher | None = None, **settings: Any
+        self,
+        storage: Any = None,
+        *,
+        limiter: RateLimiter | None = None,
+        clock: FixedClock | None = None,
+        fetcher: Fetcher | None = None,
+        **settings: Any,
     ) -> None:
         self.storage = MemoryStorage() if storage is None else storage
         self.inbox = Inbox()
@@ -113,7 +120,7 @@ class Site:
                 **settings,
             ),
             storage=self.storage,
-            limiter=MemoryLimiter(),
+            limiter=limiter or MemoryLimiter(),
             email=self.inbox,
             sms=self.inbox,
             fetcher=fetcher,
