@@ -19,7 +19,16 @@ from authmw.guard.sessions import SessionGuard
 from authmw.limits import RateLimiter
 from authmw.operations import Caller, Core, Visit, joined, visit
 from authmw.people.records import User
-from authmw.ports import BreachSource, DeviceIntelligence, EmailSender, Fetcher, MailServers, SMSSender, WhatsAppSender
+from authmw.ports import (
+    BreachSource,
+    DeviceIntelligence,
+    EmailSender,
+    Fetcher,
+    MailServers,
+    Notices,
+    SMSSender,
+    WhatsAppSender,
+)
 from authmw.products import Products
 from authmw.project import CurrentProject
 from authmw.revoked import Denied
@@ -54,6 +63,7 @@ class Auth(Products):
         devices: DeviceIntelligence | None = None,
         mail_servers: MailServers | None = None,
         breaches: BreachSource | None = None,
+        notices: Notices | None = None,
         clock: Clock | None = None,
     ) -> None:
         # What only a made `Auth` needs is loaded now, and not by whoever only imports authmw.
@@ -102,6 +112,11 @@ class Auth(Products):
             self._prepared = True
         else:
             self._prepared = False
+        self._notices = notices
+        if notices is not None:
+            from authmw.spreading import Spreader
+
+            Spreader(notices, self.core).start()
 
     def _check(self) -> None:
         """Refuse what cannot work, naming every fault; name in the log what a host in Live should look at (OPS-06)."""
@@ -221,14 +236,20 @@ class Auth(Products):
 
         if not drive.on_loop():
             drive.finish(LAST)
+            self._let_go()
             self.notes.flush()
             drive.run(self.storage.io, self.storage.close())
+
+    def _let_go(self) -> None:
+        if self._notices is not None:
+            self._notices.close()
 
     async def stop(self) -> None:
         """The same on a loop that is about to end; the ASGI middleware does it at the end of lifespan."""
         from authmw.ledger.notes import LAST
 
         await drive.finished(LAST)
+        self._let_go()
         await drive.brought(self.storage.io, self._stop())
 
     async def _stop(self) -> None:

@@ -1,12 +1,12 @@
 """The ports other than storage: what a host plugs in so that authmw can reach the world.
 
-Law: every method is spelled `async def` and suspends only if the adapter's `io` is "async". An adapter answers with
+Law: every method is spelled `async def` and suspends only if the adapter's `io` is "async" (but for `Notices`, which never waits). An adapter answers with
 None or raises; its errors hold no address, no text and no code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -231,4 +231,23 @@ class MailServers(Protocol):
 
     async def take_mail(self, domain: str) -> bool | None:
         """Whether mail for a domain (A-labels) has somewhere to go: an MX record that is not null (RFC 7505), or an address (RFC 5321 section 5.1). None: it cannot be told now."""
+        ...
+
+
+class Notices(Protocol):
+    """Carries short notices from each process of a project to the others, as soon as it can. None of its methods waits or raises: what it does, it does on threads of its own.
+
+    It need not keep anything secret nor know who speaks: a notice says nothing that opens anything, and proves itself to whoever hears it. It may tell one twice.
+    """
+
+    def publish(self, notice: bytes) -> None:
+        """Hand a notice (at most 1 KiB) over; while the carrier cannot be reached it waits."""
+        ...
+
+    def listen(self, since: datetime, heard: Callable[[bytes], None], lost: Callable[[], None]) -> None:
+        """Call `heard` with every notice that was published after `since`, from now on, and `lost` when some may be missing. Called once."""
+        ...
+
+    def close(self) -> None:
+        """Hear and tell nothing more."""
         ...

@@ -1,13 +1,13 @@
 """The project as it stands now: declared settings, overridden by project records where `Settings.managed` says so.
 
-Law: a call sees one frozen snapshot from its first line to its last. A change reaches every process within five seconds, and the one that made it at once. A project
+Law: a call sees one frozen snapshot from its first line to its last. A change reaches every process within five seconds, and the one that made it (and those that a notice reaches) at once. A project
 that manages nothing reads nothing.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Literal, get_args
@@ -247,6 +247,9 @@ class CurrentProject:
         self._storage = storage
         self._clock = clock
         self._read_at: datetime | None = None
+        self._outdated = 0
+        self.spread: Callable[[], None] | None = None
+        """Has other processes told that the project was changed here."""
         self._templates: tuple[int, tuple[StoredTemplate, ...]] | None = None
         self.current = snapshot_of(settings, StoredProject(project_id=settings.project_id))
 
@@ -259,16 +262,28 @@ class CurrentProject:
                 await self.refresh()
         return self.current
 
+    async def changed(self) -> None:
+        """A change was committed here: read it, and have others told."""
+        if self.spread is not None:
+            self.spread()
+        await self.refresh()
+
+    def outdate(self) -> None:
+        """Somebody else changed the project: the next call reads it."""
+        self._outdated += 1
+        self._read_at = None
+
     async def refresh(self) -> None:
         """Read the project again, at once."""
-        read_at = self._clock.now()
+        read_at, outdated = self._clock.now(), self._outdated
         stored = await self._storage.get(StoredProject, self._settings.project_id)
         # Two reads may overtake each other; the later version stays.
         if stored is not None and stored.version > self.current.version:
             book = await self._book_with(stored)
             if stored.version > self.current.version:
                 self.current = snapshot_of(self._settings, stored, book)
-        self._read_at = read_at
+        # What was told while this read may be newer than what was read.
+        self._read_at = read_at if outdated == self._outdated else None
 
     async def _book_with(self, project: StoredProject) -> TemplateBook | None:
         """The templates as they hold, read only if they changed; None where they are declared only."""

@@ -1,6 +1,7 @@
-"""What was ended in this process lately: sessions and epochs whose JWTs are refused although their time is not over (TOK-08).
+"""What was ended lately, here or in a process that told of it: sessions and epochs whose JWTs are refused although their time is not over (TOK-08).
 
-Bounded: an entry is of no use after a JWT's life and its skew, so it is dropped then. Told of every entry, a listener clears caches or tells other processes.
+Bounded: an entry is of no use after a JWT's life and its skew, so it is dropped then. Told of every entry, a listener clears caches; told of what was ended here, `spread`
+has other processes told (`authmw.spreading`).
 """
 
 from __future__ import annotations
@@ -21,25 +22,45 @@ class Denied:
         # In the order of their ends. An end that is told again never leaves the set meanwhile: whoever asks takes no lock.
         self._sessions: OrderedDict[str, datetime] = OrderedDict()
         self._epochs: OrderedDict[str, tuple[int, datetime]] = OrderedDict()
+        self._doubted_until: datetime | None = None
         self.listeners: list[Callable[[], None]] = []
         self.replacements: list[Callable[[str], None]] = []
+        self.spread: Callable[[str, int | None, datetime], None] | None = None
+        """Has others told of a session (no epoch) or a subject (with its lowest living epoch)."""
 
     def add(self, session_id: str, now: datetime) -> None:
-        """A session has ended."""
-        with self._lock:
-            self._drop(now)
-            self._sessions[session_id] = now + HELD
-            self._sessions.move_to_end(session_id)
-        self._tell()
+        """A session has ended here."""
+        self.hear(session_id, None, now)
+        if self.spread is not None:
+            self.spread(session_id, None, now)
 
     def raise_epoch(self, subject_id: str, epoch: int, now: datetime) -> None:
-        """Sessions of this subject born under an earlier epoch have ended."""
+        """Sessions of this subject born under an earlier epoch have ended here."""
+        self.hear(subject_id, epoch, now)
+        if self.spread is not None:
+            self.spread(subject_id, epoch, now)
+
+    def hear(self, name: str, epoch: int | None, now: datetime) -> None:
+        """A session ended, or a subject's sessions under earlier epochs, here or elsewhere. An epoch is never lowered."""
         with self._lock:
             self._drop(now)
-            lowest = max(epoch, self._epochs.get(subject_id, (0, now))[0])
-            self._epochs[subject_id] = (lowest, now + HELD)
-            self._epochs.move_to_end(subject_id)
+            if epoch is None:
+                self._sessions[name] = now + HELD
+                self._sessions.move_to_end(name)
+            else:
+                lowest = max(epoch, self._epochs.get(name, (0, now))[0])
+                self._epochs[name] = (lowest, now + HELD)
+                self._epochs.move_to_end(name)
         self._tell()
+
+    def doubt(self, now: datetime) -> None:
+        """Something may have ended that this process was not told of: until no JWT from before can live, storage is asked."""
+        self._doubted_until = now + HELD
+        self._tell()
+
+    def doubtful(self, now: datetime) -> bool:
+        """Whether a JWT alone decides nothing now."""
+        return self._doubted_until is not None and now < self._doubted_until
 
     def replace(self, token: str | None) -> None:
         """What is remembered by this opaque token speaks of its session as it was before: it got another secret, end or claims."""

@@ -167,7 +167,9 @@ def _json(content: bytes) -> Any:
 def make_world(folder: Path, host: str, **settings: Any) -> World:
     inbox, clock = Mailbox(), settings.pop("clock", None) or FixedClock()
     ports = {
-        name: settings.pop(name) for name in ("fetcher", "devices", "mail_servers", "breaches") if name in settings
+        name: settings.pop(name)
+        for name in ("fetcher", "devices", "mail_servers", "breaches", "notices")
+        if name in settings
     }
     storage = settings.pop("storage", None) or (
         MemoryStorage() if host == "asgi" else SQLiteStorage(folder / "world.sqlite3")

@@ -1,6 +1,6 @@
 """The session behind a request's cookies: verified without storage while the JWT lives, renewed from it when not.
 
-Law: a session is what its JWT's signature proves, unless it was ended in this process; only what was verified is remembered, in bounded caches that a revocation
+Law: a session is what its JWT's signature proves, unless it was ended in this process or in one that told of it; only what was verified is remembered, in bounded caches that a revocation
 clears. With `exact_revocation` storage is asked on every request, and nobody is given what was read for another.
 """
 
@@ -102,6 +102,10 @@ class SessionGuard:
         for remembered in (self._headers, self._jwts, self._tokens):
             remembered.clear()
 
+    def _asks(self, now: datetime) -> bool:
+        """Whether storage is asked on every request: by the settings, or as long as a notice of a revocation may be missing."""
+        return self._exact or self._core.denied.doubtful(now)
+
     # Without storage
 
     def known(
@@ -110,7 +114,7 @@ class SessionGuard:
         """The outcome that needs no storage, remembered by the whole `header` if the JWT alone decides; None if storage must be asked."""
         if token is None and jwt is None:
             return self.nobody
-        if self._exact:
+        if self._asks(now):
             return None
         since = self._headers.revocations
         proved = self._by_jwt(jwt, now) if jwt else None
@@ -150,7 +154,7 @@ class SessionGuard:
     async def awaited(self, token: str | None, jwt: str | None, now: datetime) -> Found:
         """The outcome of two tokens that `known` does not know, for a host that runs a loop."""
         io = self._core.storage.io
-        if self._exact:
+        if self._asks(now):
             return await drive.operate(io, self._exactly(token, jwt, now))
         key, work = self._renewal(token, jwt, now)
         # What is instant runs to its end in one go: nobody on this loop can ask meanwhile, nor can a cancellation reach it.
@@ -159,7 +163,7 @@ class SessionGuard:
     def waited(self, token: str | None, jwt: str | None, now: datetime) -> Found:
         """The same for a synchronous host."""
         io = self._core.storage.io
-        if self._exact:
+        if self._asks(now):
             return drive.run(io, self._exactly(token, jwt, now))
         return self._still(self._renewals.run(io, *self._renewal(token, jwt, now)))
 

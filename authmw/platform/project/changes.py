@@ -28,7 +28,7 @@ async def managed_project(call: Call, aspect: Manageable) -> StoredProject:
 
 
 async def change_project(call: Call, before: StoredProject, *beside: Write, **changes: Any) -> None:
-    """Write the change, and what stands in records of its own; this process sees it at once, the others within five seconds."""
+    """Write the change, and what stands in records of its own; this process sees it at once, the others within five seconds, or at once too where notices tell them."""
     after = attrs.evolve(before, changed_at=call.now, **changes)
-    call.after.append(call.core.project.refresh)
+    call.after.append(call.core.project.changed)
     await commit(Update(after) if before.version else Insert(after), *beside)
