@@ -698,3 +698,4 @@ class SignInMachine(RuleBasedStateMachine):
             assert len(ends) == len(set(ends)) == min(side.calls, 1000)
             kept = "".join(str(attrs.asdict(record)) for kind in ALL_KINDS for record in side.records(kind))
             assert not [secret for secret in self.canaries if len(secret) > 20 and secret in kept]
+            side.clear()

@@ -17,7 +17,7 @@ import attrs
 from authmw import Auth, Cookies, Settings
 from authmw.clock import standing_still
 from authmw.consumer.answers import SignInResponse, sign_in_answer
-from authmw.drive import step
+from authmw.drive import finish, step
 from authmw.errors import Refused, StorageError
 from authmw.kinds import KINDS
 from authmw.ledger.commits import commit
@@ -127,6 +127,15 @@ class Side:
     """Who stands in for the OAuth providers, where a machine has them."""
     held: dict[str, Any] = attrs.field(factory=dict[str, Any])
     calls: int = 0
+    file: Path | None = None
+
+    def clear(self) -> None:
+        """Leave no file behind, once nobody writes to it any more."""
+        if self.file is not None:
+            finish(5)
+            step(self.storage.inner.close())
+            for file in self.file.parent.glob(f"{self.file.name}*"):
+                file.unlink()
 
     @property
     def factors(self) -> Factors:
@@ -160,9 +169,9 @@ def _keys() -> tuple[Any, ...]:
 
 
 @functools.cache
-def _folder() -> Path:
+def _folder() -> tempfile.TemporaryDirectory[str]:
     shared = Path("/dev/shm")  # nothing lasting, and a disk would only slow the run
-    return Path(tempfile.mkdtemp(prefix="authmw-model-", dir=shared if shared.is_dir() else None))
+    return tempfile.TemporaryDirectory(prefix="authmw-model-", dir=shared if shared.is_dir() else None)
 
 
 _made = iter(range(10**9))
@@ -171,9 +180,13 @@ _made = iter(range(10**9))
 def make_sides(*, sqlite: bool, **settings: Any) -> tuple[Side, Side]:
     """The same project over memory and over SQLite (or over memory again), both empty but for the same signing keys."""
     other: Storage = MemoryStorage()
+    file: Path | None = None
     if sqlite:
-        other = SQLiteStorage(_folder() / "model.sqlite3", namespace=f"n{next(_made)}")
+        # A file for each: what many namespaces in one cost to open would be most of a run.
+        file = Path(_folder().name) / f"{next(_made)}.sqlite3"
+        other = SQLiteStorage(file)
     sides = _side("memory", MemoryStorage(), **settings), _side("other", other, **settings)
+    sides[1].file = file
     for side in sides:
         step(side.storage.inner.commit(*_keys()))
     return sides

@@ -35,7 +35,9 @@ class EveryFactor(
 def test_every_factor_behaves_as_the_model_beside_all_others_over_memory_and_sqlite() -> None:
     """HOWTEST section 4: add, remove, prove, extend, expire, link, change an address, reset and recover, whichever factors somebody has."""
     assert EveryFactor().faked == []
-    run_state_machine_as_test(EveryFactor, settings=hypothesis.settings(BOUNDED, stateful_step_count=80))
+    run_state_machine_as_test(
+        EveryFactor, settings=hypothesis.settings(BOUNDED, max_examples=60, stateful_step_count=80)
+    )
 
 
 def test_no_two_products_of_the_machine_use_one_name_for_two_things() -> None:
