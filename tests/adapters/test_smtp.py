@@ -9,76 +9,19 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from email.message import EmailMessage as Document
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-import trustme
 
 from authmw.clock import ticks
-from authmw.crypto.secret import Secret
 from authmw.drive import step
 from authmw.errors import Misconfigured, SendingFailed
 from authmw.ports import EmailMessage
-from authmw_adapters.smtp import SMTPEmailSender
-from tests.adapters.smtp_servers import LOOPBACK, Mailroom, Wire, mail_server, socket_server
-
-MESSAGE = EmailMessage(
-    to="ada@example.org",
-    subject="Sign in to Acme – now",
-    text="Hello,\n\nhttps://auth.example.com/?token=abc\n",
-    html='<p>Grüße <a href="https://auth.example.com/?token=abc">Sign in</a></p>',
-    message_id="outgoing-test-1234",
-    date=datetime(2026, 3, 1, 12, 30, tzinfo=UTC),
-)
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def trust(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
-@pytest.fixture(scope="module")
-def certified(authority: trustme.CA) -> ssl.SSLContext:
-    return server_context(authority, LOOPBACK, "localhost")
-
-
-@pytest.fixture
-def plain_server() -> Iterator[Mailroom]:
-    with mail_server() as room:
-        yield room
-
-
-def server_context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names).configure_cert(context)
-    return context
-
-
-def sender(port: int, **options: Any) -> SMTPEmailSender:
-    given = {"from_address": "auth@example.com", "from_name": "Acme", "security": "none", "timeout": 10.0} | options
-    return SMTPEmailSender(given.pop("host", LOOPBACK), port, **given)
-
-
-def send(port: int, message: EmailMessage = MESSAGE, **options: Any) -> None:
-    step(sender(port, **options).send(message))
-
-
-def failure(port: int, message: EmailMessage = MESSAGE, **options: Any) -> SendingFailed:
-    with pytest.raises(SendingFailed) as failed:
-        send(port, message, **options)
-    return failed.value
+from tests.adapters.smtp_sending import MESSAGE, failure, send, sender, with_credentials
+from tests.adapters.smtp_servers import LOOPBACK, Mailroom, Wire, socket_server
 
 
 def parsed(content: object) -> Document:
@@ -300,168 +243,6 @@ def test_a_control_character_in_a_body_is_refused(control: str) -> None:
 def test_a_date_without_a_zone_is_refused() -> None:
     naive = MESSAGE.date.replace(tzinfo=None)
     assert not refused_before_connecting(attrs.evolve(MESSAGE, date=naive)).retryable
-
-
-# Encryption
-
-
-@pytest.mark.parametrize("host", [LOOPBACK, "localhost"])
-def test_a_message_goes_over_starttls(host: str, certified: ssl.SSLContext, trust: ssl.SSLContext) -> None:
-    with mail_server(certified, require_starttls=True) as room:
-        send(room.port, host=host, security="starttls", context=trust)
-
-    assert room.encrypted == [True]
-
-
-def test_a_message_goes_over_implicit_tls(certified: ssl.SSLContext, trust: ssl.SSLContext) -> None:
-    with mail_server(certified, implicit=True) as room:
-        send(room.port, security="tls", context=trust)
-
-    assert room.encrypted == [True]
-
-
-@pytest.mark.parametrize("implicit", [False, True])
-def test_a_certificate_of_an_unknown_authority_is_refused(implicit: bool, certified: ssl.SSLContext) -> None:
-    with mail_server(certified, implicit=implicit) as room:
-        failed = failure(room.port, security="tls" if implicit else "starttls")
-
-    assert not failed.retryable
-    assert "certificate" in str(failed)
-    assert room.envelopes == []
-
-
-def test_a_self_signed_certificate_is_refused() -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    own = trustme.CA()
-    own.private_key_pem.bytes()  # the authority's own certificate is self-signed
-    with own.private_key_pem.tempfile() as key, own.cert_pem.tempfile() as certificate:
-        context.load_cert_chain(certificate, key)
-    with mail_server(context) as room:
-        failed = failure(room.port, security="starttls")
-
-    assert not failed.retryable
-    assert room.envelopes == []
-
-
-def test_a_certificate_for_another_host_is_refused(authority: trustme.CA, trust: ssl.SSLContext) -> None:
-    with mail_server(server_context(authority, "mail.example.net")) as room:
-        failed = failure(room.port, security="starttls", context=trust)
-
-    assert not failed.retryable
-    assert room.envelopes == []
-
-
-def test_nothing_is_sent_in_clear_when_the_server_does_not_offer_starttls(
-    plain_server: Mailroom, trust: ssl.SSLContext
-) -> None:
-    failed = failure(plain_server.port, security="starttls", context=trust)
-
-    assert not failed.retryable
-    assert plain_server.envelopes == []
-
-
-def test_credentials_do_not_leave_when_the_server_does_not_offer_starttls(trust: ssl.SSLContext) -> None:
-    wire = Wire()
-    with socket_server(wire.talk) as port:
-        failure(port, security="starttls", context=trust, username="mailer", password="correct horse")
-
-    assert [line.split()[0] for line in wire.commands if line and line != b"data"] == [b"ehlo"]
-
-
-def test_what_was_said_in_clear_behind_starttls_counts_no_more(
-    certified: ssl.SSLContext, trust: ssl.SSLContext
-) -> None:
-    """A man in the middle adds lines to the last packet before encryption (CVE-2011-0411)."""
-    wire = Wire(greeting=b"")
-
-    def talk(connection: socket.socket) -> None:
-        connection.sendall(b"220 mail.example\r\n")
-        connection.recv(1000)
-        connection.sendall(b"250-mail.example\r\n250 STARTTLS\r\n")
-        connection.recv(1000)
-        connection.sendall(b"220 go on\r\n550 you\r\n550 are\r\n550 not\r\n550 wanted\r\n")
-        with certified.wrap_socket(connection, server_side=True) as encrypted:
-            wire.converse(encrypted)
-
-    with socket_server(talk) as port:
-        send(port, security="starttls", context=trust)
-
-    assert b"RCPT TO:<ada@example.org>" in wire.commands
-
-
-def test_a_broken_handshake_may_be_tried_again(trust: ssl.SSLContext) -> None:
-    def talk(connection: socket.socket) -> None:
-        connection.recv(1000)
-        connection.sendall(b"220 this is no TLS\r\n")
-        connection.recv(1000)
-
-    with socket_server(talk) as port:
-        failed = failure(port, security="tls", context=trust)
-
-    assert failed.retryable
-
-
-# Credentials
-
-
-def test_the_sender_signs_in_after_encryption(certified: ssl.SSLContext, trust: ssl.SSLContext) -> None:
-    with with_credentials(certified) as room:
-        send(room.port, security="starttls", context=trust, username="mailer", password=Secret("correct horse"))
-
-    assert len(room.envelopes) == 1
-    assert room.users == [b"mailer"]
-
-
-def test_wrong_credentials_are_not_tried_again(certified: ssl.SSLContext, trust: ssl.SSLContext) -> None:
-    with with_credentials(certified) as room:
-        failed = failure(room.port, security="starttls", context=trust, username="mailer", password="wrong pony")
-
-    assert not failed.retryable
-    assert str(failed) == "The mail server refused the credentials (535)."
-
-
-def test_a_server_that_cannot_check_credentials_now_may_be_asked_again(
-    certified: ssl.SSLContext, trust: ssl.SSLContext
-) -> None:
-    with with_credentials(certified) as room:
-        failed = failure(room.port, security="starttls", context=trust, username="busy", password="correct horse")
-
-    assert failed.retryable
-
-
-def test_a_server_without_sign_in_is_not_used_with_credentials(
-    certified: ssl.SSLContext, trust: ssl.SSLContext
-) -> None:
-    wire = Wire()
-
-    def talk(connection: socket.socket) -> None:
-        with certified.wrap_socket(connection, server_side=True) as encrypted:
-            wire.talk(encrypted)
-
-    with socket_server(talk) as port:
-        failed = failure(port, security="tls", context=trust, username="mailer", password="correct horse")
-
-    assert not failed.retryable
-    assert b"data" not in bytes(wire.received)
-
-
-def with_credentials(context: ssl.SSLContext) -> Any:
-    proxy: list[Mailroom] = []
-
-    def authenticate(*arguments: Any) -> Any:
-        return proxy[0].authenticate(*arguments)
-
-    server = mail_server(context, require_starttls=True, auth_required=True, authenticator=authenticate)
-
-    class Entered:
-        def __enter__(self) -> Mailroom:
-            proxy.append(server.__enter__())
-            return proxy[0]
-
-        def __exit__(self, *fault: object) -> None:
-            server.__exit__(*fault)
-
-    return Entered()
 
 
 # Refusals and failures
