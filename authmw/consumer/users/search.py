@@ -67,6 +67,8 @@ def _addresses(value: Any) -> Filter:
 
 
 def _spelled(text: str) -> str:
+    if text.isascii():
+        return text.lower()  # What is canonical of it, without the work of judging it.
     try:
         return canonical_email(text)
     except Refused:
