@@ -16,7 +16,7 @@ from authmw.people.records import Credential
 from authmw.settings import TOTPRules
 from authmw.signin.keys import FirstKey
 from authmw.signin.resealing import Resealed, reseal
-from authmw.storage import Update, Write
+from authmw.storage import And, Insert, Update, Write
 from authmw.testing import DeviceKey, TakingTurns, VirtualAuthenticator, interleave
 from authmw_adapters.memory import MemoryStorage
 from tests.authmw.signin.test_sessions import NEW, OLD, Project, project
@@ -257,6 +257,18 @@ def test_what_others_change_each_time_is_said() -> None:
     storage.times = 100
     with pytest.raises(AuthError):
         step(reseal(both.auth.core))
+
+
+def test_more_than_one_page_is_looked_at_and_a_secret_that_was_moved_is_not_sealed_anew() -> None:
+    """KEY-02: what was sealed for one part opens as nothing else's."""
+    storage = MemoryStorage()
+    step(under(storage, OLD).auth.passwords.create(email=ADA, password=PASSWORD))
+    [one] = step(storage.page(Credential, And(), limit=10)).records
+    for number in range(120):
+        moved = attrs.evolve(one, part_id=f"password-test-{number:03}", version=0)
+        step(storage.commit(Insert(moved)))
+    found = step(reseal(under(storage, NEW, OLD).auth.core))
+    assert found == Resealed(older={"password": 1}, unreadable={"password": 120})
 
 
 @pytest.mark.parametrize("listed", ["listed", "shown_once"])
