@@ -35,6 +35,9 @@ from benchmarks.site import Site
 Said: TypeAlias = tuple[str, Any]
 """A statement, or a command of Redis, and its parameters; a list of them where it is said for each."""
 REDIS = "redis"
+LEVELS = ("FULL", "NORMAL")
+DURABILITY = "durability"
+"""What is said from here on is said on a connection of SQLite that waits for the disk as long as the parameter says."""
 
 
 class Heard:
@@ -43,6 +46,7 @@ class Heard:
     def __init__(self) -> None:
         self.said: list[Said] = []
         self._thread = threading.get_ident()
+        self._durability = ""
 
     def hear(self, statement: str, parameters: Any) -> None:
         """Write down."""
@@ -51,8 +55,15 @@ class Heard:
 
     def taken(self) -> list[Said]:
         """What was said since this was last asked."""
-        said, self.said = self.said, []
+        said, self.said, self._durability = self.said, [], ""
         return said
+
+    def hear_on(self, durability: str, statement: str, parameters: Any) -> None:
+        """Write down what is said on a connection of SQLite."""
+        if threading.get_ident() == self._thread and durability != self._durability:
+            self._durability = durability
+            self.hear(DURABILITY, durability)
+        self.hear(statement, parameters)
 
     def listen_to(self, engine: sa.Engine) -> None:
         """Hear what goes over this engine."""
@@ -64,16 +75,20 @@ class Heard:
     @contextmanager
     def sqlite(self) -> Generator[None]:
         """Hear every connection to SQLite that is made meanwhile."""
-        hear = self.hear
+        hear = self.hear_on
 
         class Heard(sqlite3.Connection):
+            durability = "FULL"
+
             def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
-                hear(statement, tuple(parameters) if isinstance(parameters, list) else parameters)
+                if statement.startswith("PRAGMA synchronous="):
+                    self.durability = statement.partition("=")[2]
+                hear(self.durability, statement, tuple(parameters) if isinstance(parameters, list) else parameters)
                 return super().execute(statement, parameters)
 
             def executemany(self, statement: str, parameters: Any, /) -> sqlite3.Cursor:
                 listed = list(parameters)
-                hear(statement, listed)
+                hear(self.durability, statement, listed)
                 return super().executemany(statement, listed)
 
         with patch("sqlite3.connect", partial(sqlite3.connect, factory=Heard)):
@@ -109,12 +124,23 @@ def _sqlite(heard: Heard | None) -> Generator[Place]:
     with tempfile.TemporaryDirectory(prefix="authmw-bench-") as folder:
         path = Path(folder) / "bench.sqlite3"
         storage, limiter = SQLiteStorage(path), SQLiteLimiter(path)
-        alone = sqlite3.connect(path, isolation_level=None, cached_statements=512)
-        alone.execute("PRAGMA synchronous=FULL")
+        alone = {level: sqlite3.connect(path, isolation_level=None, cached_statements=512) for level in LEVELS}
+        for level, connection in alone.items():
+            connection.execute(f"PRAGMA synchronous={level}")
+        now = alone["FULL"]
+
+        def say(statement: str, parameters: Any) -> None:
+            nonlocal now
+            if statement == DURABILITY:
+                now = alone[parameters]
+            else:
+                _say(now.cursor(), statement, parameters)
+
         try:
-            yield Place(storage, limiter, partial(_say, alone.cursor()))
+            yield Place(storage, limiter, say)
         finally:
-            alone.close()
+            for connection in alone.values():
+                connection.close()
             drive.run(storage.io, storage.close())
             drive.run(limiter.io, limiter.close())
 

@@ -4,7 +4,7 @@ for the disk).
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -133,18 +133,24 @@ def _taken(connection: Connection, limits: Sequence[Limit], moment: int) -> None
                 if connection.dialect.name == "postgresql":
                     connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 counts = _read(connection, _held.with_for_update(), digests)
-                if len(counts) == len(digests):
-                    # A refusal is raised here and rolls back.
-                    after = take_all({limit: counts[limit.digest] for limit in limits}, moment)
-                    connection.execute(_change, [{"d": limit.digest, "c": count} for limit, count in after.items()])
-                    return
-            missing = [
-                {"digest": limit.digest, "count": 0, "forever": limit.per is None}
-                for limit in limits
-                if limit.digest not in counts
-            ]
-            connection.execute(_made_up(connection.dialect), missing)
+                # A refusal is raised here and rolls back.
+                after = take_all({limit: counts.get(limit.digest, 0) for limit in limits}, moment)
+                _write(connection, counts, after)
+                return
     raise StorageError(_CROWDED)
+
+
+def _write(connection: Connection, held: Mapping[str, int], after: Mapping[Limit, int]) -> None:
+    """What is taken; counts that nobody had taken from are made, in one order for all. Conflict if somebody else makes one at this moment."""
+    changed = [{"d": limit.digest, "c": count} for limit, count in after.items() if limit.digest in held]
+    if changed:
+        connection.execute(_change, changed)
+    fresh = {limit.digest: (count, limit.per is None) for limit, count in after.items() if limit.digest not in held}
+    made = _made_up(connection.dialect).execution_options(preserve_rowcount=True)
+    for digest, (count, forever) in sorted(fresh.items()):
+        if connection.execute(made, {"digest": digest, "count": count, "forever": forever}).rowcount != 1:
+            message = "Somebody else made the count."
+            raise Conflict(message)
 
 
 def _forgotten(connection: Connection, limits: Sequence[Limit]) -> None:
@@ -169,7 +175,7 @@ def _unless_undone() -> Generator[None]:
 
 
 def _made_up(dialect: Dialect) -> sa.Insert:
-    """Counts that nobody has taken from, unless somebody else makes them at this moment."""
+    """Makes a count that nobody had taken from, unless somebody else makes it at this moment."""
     if is_mysql(dialect):
         return mysql.insert(_counts).prefix_with("IGNORE")
     insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
