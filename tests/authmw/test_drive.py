@@ -277,7 +277,7 @@ def test_many_listeners_that_await_operations_do_not_wait_for_each_other(tmp_pat
     done: list[str] = []
     all_done = threading.Event()
 
-    @auth.on("direct.user.create")
+    @auth.on("direct.user.create", name="tag")
     async def tag(change: Change) -> None:
         await auth.users.update(user_id=change.id, trusted_metadata={"seen": True})
         done.append(change.id)
