@@ -26,6 +26,8 @@ def _start() -> None:
     from benchmarks.site import Site
 
     mark()
+    Site()
+    mark()
     site = Site()
     mark()
     assert starlette.applications
