@@ -19,6 +19,7 @@ import msgspec
 from authmw.crypto.roots import RootKeys
 from authmw.ports import Notices
 from authmw.revoked import HELD
+from authmw.typed import from_json
 
 if TYPE_CHECKING:
     from authmw.operations import Core
@@ -103,7 +104,7 @@ class Spreader:
         if not any(hmac.compare_digest(mac, self._mac(roots, body, version)) for version in roots.versions):
             return None
         try:
-            said = msgspec.json.decode(body, type=_Notice)
+            said = from_json(body, _Notice)
         except msgspec.MsgspecError:
             return None  # of a version of authmw that says more than this one knows
         return attrs.evolve(said, at=said.at.astimezone(UTC))

@@ -13,6 +13,7 @@ import attrs
 import msgspec
 
 from authmw.errors import Duplicate, StorageError
+from authmw.typed import from_json
 from authmw_adapters.redis.connections import Asynchronous, Blocking, Script
 from authmw_adapters.redis.rows import EXPIRY, Rows
 
@@ -43,7 +44,7 @@ async def make_ready(runner: Blocking | Asynchronous, base: str, kinds: Iterable
         raise StorageError("These records were written by a newer version of authmw.")
     for rows in kinds:
         told = await runner.ask("HGET", place, rows.name)
-        held = msgspec.json.decode(told, type=_Declared) if told else None
+        held = from_json(told, _Declared) if told else None
         wanted = _declared(rows)
         if held == wanted:
             continue

@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from authmw.crypto.sealing import SealBroken
+from authmw.errors import Refused
 from authmw.operations import Product, Response, current_call, operation
 from authmw.people.credentials import new_credential, secret_of, with_secret
 from tests.world import make_world
@@ -31,9 +31,12 @@ class Keeper(Product):
         assert "seed" not in repr(made)
         changed = with_secret(call, made, "other")
         for moved in (attrs.evolve(made, part_id="totp-2"), attrs.evolve(made, kind="password")):
-            with pytest.raises(SealBroken):
-                secret_of(call, moved, tuple[str, int])
-        return Kept(opened=secret_of(call, made, tuple[str, int])[0], changed=secret_of(call, changed, str))
+            with pytest.raises(Refused):
+                secret_of(call, moved, tuple[str, int], "totp_not_found")
+        return Kept(
+            opened=secret_of(call, made, tuple[str, int], "totp_not_found")[0],
+            changed=secret_of(call, changed, str, "totp_not_found"),
+        )
 
 
 def test_a_secret_opens_only_as_the_credential_of_the_part_it_was_made_for(tmp_path: Path) -> None:
