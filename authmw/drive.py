@@ -67,6 +67,12 @@ def step(work: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError(message)
 
 
+def after_fork(forget: Callable[[], None]) -> None:
+    """Have a function called in the child after every fork, where the system forks at all."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forget)
+
+
 def in_child(forget: Callable[[], None]) -> None:
     """Have a bound method called in the child after every fork, for as long as its object lives: no lock, thread or task survives one."""
     held = weakref.WeakMethod(forget)
@@ -76,7 +82,7 @@ def in_child(forget: Callable[[], None]) -> None:
         if method is not None:
             method()
 
-    os.register_at_fork(after_in_child=forked)
+    after_fork(forked)
 
 
 class Home:
@@ -84,7 +90,7 @@ class Home:
 
     def __init__(self) -> None:
         self._forget()
-        os.register_at_fork(after_in_child=self._forget)
+        after_fork(self._forget)
 
     def _forget(self) -> None:
         # Neither threads nor locks held by them survive a fork.
@@ -318,4 +324,4 @@ def _forget_workers() -> None:
     _submitted.clear()
 
 
-os.register_at_fork(after_in_child=_forget_workers)
+after_fork(_forget_workers)

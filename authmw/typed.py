@@ -16,7 +16,8 @@ T = TypeVar("T")
 
 _lock = threading.RLock()
 _built: set[object] = set()
-os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def build(type_: object) -> None:

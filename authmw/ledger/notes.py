@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import threading
 import weakref
 from collections import deque
@@ -156,5 +155,5 @@ class _Writer:
 
 
 _writer = _Writer()
-os.register_at_fork(after_in_child=_writer.after_fork)
+drive.after_fork(_writer.after_fork)
 atexit.register(_writer.at_exit)

@@ -102,3 +102,13 @@ LIGHT = (
 
 def test_a_mounted_auth_has_loaded_every_product(mounted: set[str]) -> None:
     assert {"authmw.consumer.users.operations", "authmw.platform.idp.operations"} <= mounted
+
+
+def test_a_system_that_does_not_fork_has_the_adapters_too() -> None:
+    """Such as Windows, where `os` has neither name."""
+    loaded = loaded_by(
+        "import os; del os.fork, os.register_at_fork\n"
+        + MOUNTED
+        + "\nimport authmw_adapters.redis, authmw_adapters.sqlalchemy, authmw_adapters.sqlite, authmw.cli"
+    )
+    assert "authmw_adapters.sqlite.connections" in loaded

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import weakref
 from importlib.resources import files
 from typing import Any
@@ -20,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, NoScriptError, OutOfMemoryError, RedisError, ResponseError
 from redis.retry import Retry
 
+from authmw import drive
 from authmw.errors import OutcomeUnknown, StorageError
 from authmw.storage import IO
 
@@ -170,8 +170,7 @@ def _forked() -> None:
         one.forked()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+drive.after_fork(_forked)
 
 
 def _spelled(script: Script, arguments: tuple[Any, ...]) -> list[tuple[Any, ...]]:

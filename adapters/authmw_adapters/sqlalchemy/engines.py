@@ -7,7 +7,6 @@ leaves as an error of the storage port, without the database's text, which may h
 from __future__ import annotations
 
 import asyncio
-import os
 import weakref
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,6 +17,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from authmw import drive
 from authmw.errors import Conflict, OutcomeUnknown, StorageError
 
 T = TypeVar("T")
@@ -153,8 +153,7 @@ def _forked() -> None:
         one.forked()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+drive.after_fork(_forked)
 
 
 @contextmanager

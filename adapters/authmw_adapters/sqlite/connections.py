@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from authmw import drive
 from authmw.errors import StorageError
 
 BUSY_SECONDS = 10
@@ -139,4 +140,4 @@ def _begin_all() -> None:
         pool._begin()
 
 
-os.register_at_fork(after_in_child=_begin_all)
+drive.after_fork(_begin_all)
