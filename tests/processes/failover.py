@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from tests.processes.hosting import Home, Host, hosted
 from tests.processes.own_servers import Own, own_server, standby_of
 from tests.processes.traffic import Traffic
+from tests.servers import required
 
 GOOD = {"lost": 0, "doubled": 0, "revived": 0, "undocumented": 0}
 
@@ -126,7 +127,7 @@ def test_a_database_that_is_read_only_is_read_and_takes_no_writes(tmp_path: Path
 
 @contextmanager
 def small_disk(megabytes: int) -> Iterator[Path]:
-    """A disk of its own, of this size. Skips where this user may not mount one."""
+    """A disk of its own, of this size. Skips where this user may not mount one, and fails where everything is to be reached."""
     disk = Path(tempfile.mkdtemp(prefix="authmw-disk-", dir="/tmp"))
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "tmpfs", str(disk)],
@@ -135,7 +136,8 @@ def small_disk(megabytes: int) -> Iterator[Path]:
     )
     if done.returncode:
         disk.rmdir()
-        pytest.skip("this user may not mount a small disk")
+        refuse = pytest.fail if required() else pytest.skip
+        refuse("this user may not mount a small disk")
     try:
         yield disk
     finally:
