@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Algorithm: TypeAlias = Literal["RS256", "ES256"]
 Purpose: TypeAlias = Literal["session", "machine", "access", "identity"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 """What a key signs: session JWTs, access tokens of machines, access tokens that people grant, or OpenID ID tokens. A token of one kind never verifies as another (TOK-07)."""
 PrivateKey: TypeAlias = "RSAPrivateKey | EllipticCurvePrivateKey"
 PublicKey: TypeAlias = "RSAPublicKey | EllipticCurvePublicKey"
@@ -49,7 +50,7 @@ class SigningKey:
     private: bytes = attrs.field(repr=False)
     certificate: bytes = attrs.field(repr=False)
     algorithm: str = attrs.field(default="RS256", validator=attrs.validators.in_(("RS256", "ES256")))
-    purpose: str = attrs.field(default="session", validator=attrs.validators.in_(get_args(Purpose)))
+    purpose: str = attrs.field(default="session", validator=attrs.validators.in_(PURPOSES))
 
     @functools.cached_property
     def private_key(self) -> PrivateKey:

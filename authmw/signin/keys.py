@@ -2,7 +2,7 @@
 
 Law: a key is published before it is used and for 30 days after, so that a JWT is readable for as long as `sessions.authenticate` accepts it.
 
-Each kind of token (`signing.Purpose`) has keys of its own, made when the first such token is signed, and all of them stand in one JWKS. The vendor's
+Each kind of token (`signing.Purpose`) has keys of its own, made when the first such token is signed or the keys are first published, and all of them stand in one JWKS. The vendor's
 clients verify sessions, M2M tokens and access tokens against that one document and insist on `typ: JWT` for all three, so neither the document nor the header
 can keep them apart; the key does. Nothing else than its own kind verifies under a key here, whatever a token's claims say (TOK-07, RFC 8725 section 3.12).
 
@@ -25,7 +25,7 @@ from authmw.clock import ticks
 from authmw.crypto import signing
 from authmw.crypto.jwts import VerifyingKey
 from authmw.crypto.sealing import SealBroken
-from authmw.crypto.signing import Purpose, SigningKey
+from authmw.crypto.signing import PURPOSES, Purpose, SigningKey
 from authmw.errors import StorageError
 from authmw.ledger.commits import settle
 from authmw.operations import Core
@@ -100,10 +100,18 @@ class KeyRing:
         return cast("Mapping[str, VerifyingKey]", self._keys)
 
     async def published(self) -> list[dict[str, Any]]:
-        """The JWKS, with the keys that other processes made or withdrew: who asks for it has met a key that it does not know."""
+        """The JWKS, with the keys that other processes made or withdrew: who asks for it has met a key that it does not know.
+
+        It has a key for each kind of token from the first time on, since a client that has just read it may not read it again for a while: half a minute in the vendor's.
+        Where storage takes none now, what stands is published.
+        """
         await self._be_current()
-        if not self._keys:
-            await self.active()
+        try:
+            for purpose in PURPOSES:
+                await self.active(purpose)
+        except StorageError:
+            if not self._keys:
+                raise
         return [key.public_jwk() for key in self._keys.values()]
 
     async def load(self, *, force: bool = False) -> None:

@@ -64,7 +64,7 @@ def test_sessions_are_proved_locally_and_remotely_and_ended(client: stytch.Clien
     assert client.sessions.authenticate_jwt(answer.session_jwt).session.session_id == local.session_id
     remote = client.sessions.authenticate(session_jwt=answer.session_jwt)
     assert remote.session_token == answer.session_token
-    assert len(client.sessions.get_jwks(PROJECT_ID).keys) == 1
+    assert len(client.sessions.get_jwks(PROJECT_ID).keys) == 4  # one for each kind of token
     assert [one.session_id for one in client.sessions.get(answer.user_id).sessions] == [local.session_id]
     assert client.sessions.revoke(session_id=local.session_id).status_code == 200
     for named in ({"session_token": answer.session_token}, {"session_jwt": answer.session_jwt}):

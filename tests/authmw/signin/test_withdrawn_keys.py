@@ -61,14 +61,39 @@ def test_what_is_published_is_what_other_processes_made_and_withdrew(monkeypatch
     here.sign_in()
     first = published(here)
     assert published(there) == first
-    assert step(here.auth.keys.withdraw(first[0])) is True
+    gone = step(here.auth.keys.active()).kid
+    assert step(here.auth.keys.withdraw(gone)) is True
     here.sign_in("bob@example.org")
     second = published(here)
-    assert second
-    assert not {*first} & {*second}
+    assert {*first} - {*second} == {gone}
+    assert step(here.auth.keys.active()).kid in {*second} - {*first}
     assert published(there) == first
     time[0] += 1.5
     assert published(there) == second
+
+
+class Unwritable(MemoryStorage):
+    """Memory that may be read only, from some moment on."""
+
+    closed = False
+
+    async def commit(self, *writes: Write) -> None:
+        if self.closed:
+            raise StorageError("read only")
+        await super().commit(*writes)
+
+
+def test_what_stands_is_published_while_storage_takes_no_new_key_and_where_nothing_stands_it_is_an_error() -> None:
+    storage = Unwritable()
+    here = project(storage)
+    kid = step(here.auth.keys.active()).kid
+    storage.closed = True
+    assert [key["kid"] for key in step(here.auth.keys.published())] == [kid]
+    nobody = project(Unwritable())
+    assert isinstance(nobody.auth.storage, Unwritable)
+    nobody.auth.storage.closed = True
+    with pytest.raises(StorageError):
+        step(nobody.auth.keys.published())
 
 
 def test_keys_beyond_one_page_are_known_too() -> None:
