@@ -48,13 +48,13 @@ def test_a_newcomer_signs_in_by_a_link_from_the_inbox(url: str, page: Page, requ
     page.get_by_role("link", name="Follow the link").click()
     check(page, request)
     page.get_by_role("button", name="Sign in").click()
-    assert page.url == f"{url}/account"
+    page.wait_for_url(f"{url}/account")
     check(page, request)
-    assert page.get_by_text("ada@example.org").is_visible()
+    page.get_by_text("ada@example.org").wait_for()
     cookies = {cookie["name"]: cookie for cookie in page.context.cookies()}
     assert cookies["authmw_session"]["httpOnly"]
     page.get_by_role("button", name="Sign out").click()
-    assert page.url == f"{url}/"
+    page.wait_for_url(f"{url}/")
     assert not page.context.cookies()
 
 
@@ -91,8 +91,8 @@ def test_on_a_phone_nothing_sticks_out_and_a_session_is_named_in_words(url: str,
         assert page.evaluate(OUTSIDE) == [], path
     signed_in(url, page)
     assert page.evaluate(OUTSIDE) == []
-    assert page.get_by_text("Chrome on").is_visible()
-    assert page.get_by_text("by a link").is_visible()
+    page.get_by_text("Chrome on").wait_for()
+    page.get_by_text("by a link").wait_for()
     page.get_by_role("button", name="Add an app").click()
     assert page.evaluate(OUTSIDE) == []
     page.goto(f"{url}/dev/inbox")
@@ -110,16 +110,16 @@ def test_an_authenticator_app_is_added_asked_for_and_recovered(
     page.get_by_label("The code that the app shows now").fill(pyotp.TOTP(secret).now())
     page.get_by_role("button", name="Turn it on").click()
     check(page, request)
-    assert page.get_by_text("Authenticator app", exact=True).is_visible()
+    page.get_by_text("Authenticator app", exact=True).wait_for()
     page.get_by_role("button", name="Sign out").click()
     signed_in(url, page)
     page.get_by_role("heading", name="One more step").wait_for()
     check(page, request)
     page.get_by_label("Code").fill(recovery)
     page.get_by_role("button", name="Go on").click()
-    assert page.url == f"{url}/account"
+    page.wait_for_url(f"{url}/account")
     page.get_by_role("button", name="Remove Authenticator app").click()
-    assert page.url == f"{url}/login"
+    page.wait_for_url(f"{url}/login")
 
 
 def test_a_phone_number_is_added_by_the_code_that_was_texted(
@@ -135,7 +135,7 @@ def test_a_phone_number_is_added_by_the_code_that_was_texted(
     opened.value.close()
     page.get_by_label("Code").fill(code)
     page.get_by_role("button", name="Add the number").click()
-    assert page.get_by_text("+14155552671").is_visible()
+    page.get_by_text("+14155552671").wait_for()
     check(page, request)
 
 
@@ -164,9 +164,9 @@ def test_a_newcomer_signs_in_with_a_provider_that_a_page_stands_in_for(
         page.get_by_role("button", name="Go on").click()
     check(page, request)
     page.get_by_role("button", name="Sign in").click()
-    assert page.url == f"{url}/account"
+    page.wait_for_url(f"{url}/account")
     check(page, request)
-    assert page.get_by_text(f"{label} account".replace("GitHub", "Github"), exact=True).is_visible()
+    page.get_by_text(f"{label} account".replace("GitHub", "Github"), exact=True).wait_for()
     assert page.get_by_text("ada@example.org").count() == (0 if label == "Facebook" else 1)
 
 
@@ -178,16 +178,16 @@ def test_a_provider_is_added_to_an_account_signs_in_to_it_and_is_removed(
     page.get_by_role("button", name="Add the account").click()
     at_the_provider(page, "somebody.else@example.org", verified=False)
     page.get_by_role("button", name="Sign in").click()
-    assert page.get_by_text("Twitch account", exact=True).is_visible()
+    page.get_by_text("Twitch account", exact=True).wait_for()
     check(page, request)
     page.get_by_role("button", name="Sign out").click()
     page.goto(f"{url}/login")
     page.get_by_role("link", name="Twitch", exact=True).click()
     at_the_provider(page, "somebody.else@example.org", verified=False)
     page.get_by_role("button", name="Sign in").click()
-    assert page.get_by_text("ada@example.org").is_visible()
+    page.get_by_text("ada@example.org").wait_for()
     page.get_by_role("button", name="Remove Twitch account").click()
-    assert page.url == f"{url}/login"
+    page.wait_for_url(f"{url}/login")
 
 
 def test_whoever_turns_back_at_a_provider_is_told_in_words_of_ours(
@@ -215,7 +215,7 @@ def test_a_password_makes_an_account_is_forgotten_and_changed(
     page.get_by_label("E-mail address").fill("ada@example.org")
     page.get_by_label("Password").fill(first)
     page.get_by_role("button", name="Make an account").click()
-    assert page.url == f"{url}/account"
+    page.wait_for_url(f"{url}/account")
     check(page, request)
     page.get_by_role("button", name="Sign out").click()
     page.goto(f"{url}/password")
@@ -229,17 +229,17 @@ def test_a_password_makes_an_account_is_forgotten_and_changed(
     check(page, request)
     page.get_by_label("New password").fill(second)
     page.get_by_role("button", name="Set the password").click()
-    assert page.url == f"{url}/account"
+    page.wait_for_url(f"{url}/account")
     page.get_by_label("Your present password").fill(second)
     page.get_by_label("A new password").fill(third)
     page.get_by_role("button", name="Set the password").click()
-    assert page.url == f"{url}/account"
+    page.wait_for_url(f"{url}/account")
     page.get_by_role("button", name="Sign out").click()
     page.goto(f"{url}/password")
     page.get_by_label("E-mail address").fill("ada@example.org")
     page.get_by_label("Password").fill(third)
     page.get_by_role("button", name="Sign in").click()
-    assert page.url == f"{url}/account"
+    page.wait_for_url(f"{url}/account")
 
 
 def test_a_device_is_let_in_shown_on_the_account_page_and_taken_back(

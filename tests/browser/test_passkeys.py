@@ -101,7 +101,7 @@ def test_a_passkey_is_added_named_used_and_removed(url: str, page: Page) -> None
     device.set("AutomaticPresenceSimulation", enabled=True)
     page.get_by_role("button", name="Sign in with a passkey").click()
     page.wait_for_url(f"{url}/account")
-    assert page.get_by_text("ada@example.org").is_visible()
+    page.get_by_text("ada@example.org").wait_for()
     assert device.credentials()[0]["signCount"] == 2
     held = {cookie["name"]: cookie["httpOnly"] for cookie in page.context.cookies()}
     assert held == {"authmw_session": True, "authmw_session_jwt": True}
@@ -116,7 +116,7 @@ def test_the_address_field_offers_the_passkey(url: str, page: Page) -> None:
     sign_out(url, page)
     page.goto(f"{url}/login?next=/account")
     page.wait_for_url(f"{url}/account")
-    assert page.get_by_text("ada@example.org").is_visible()
+    page.get_by_text("ada@example.org").wait_for()
 
 
 def test_the_same_device_is_not_added_twice(url: str, page: Page) -> None:
@@ -139,7 +139,7 @@ def test_whoever_has_a_passkey_proves_it_before_another_is_added(url: str, page:
     page.get_by_role("button", name="Add a passkey").click()
     page.get_by_role("button", name="Use a passkey instead").click()
     page.wait_for_url(f"{url}/account")
-    assert page.get_by_text("by a link and a passkey").is_visible()
+    page.get_by_text("by a link and a passkey").wait_for()
     assert [text for text in said if "401" not in text] == []
     said.clear()
 
@@ -244,7 +244,7 @@ def without_script(chromium: Browser) -> Iterator[Callable[[str], Page]]:
 
 def test_without_script_the_page_says_so_and_works(url: str, without_script: Callable[[str], Page]) -> None:
     page = without_script(f"{url}/login")
-    assert page.get_by_text("Passkeys need JavaScript").is_visible()
+    page.get_by_text("Passkeys need JavaScript").wait_for()
     assert not page.locator("#passkey").is_visible()
     page.get_by_label("E-mail address").fill("ada@example.org")
     page.get_by_role("button", name="Send me a link").click()

@@ -133,7 +133,7 @@ def test_a_person_signs_in_allows_and_is_back_in_an_app_of_another_origin(
     page.goto(place.authorize())
     page.get_by_role("heading", name="Let Far <b>Notes</b> use your account at Notes & Co?").wait_for()
     check(page, request)
-    assert page.get_by_text("ada@example.org").is_visible()
+    page.get_by_text("ada@example.org").wait_for()
     page.get_by_role("button", name="Allow").click()
     page.get_by_role("heading", name="Back in the app").wait_for()
     said = query(page)

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -166,10 +167,13 @@ def test_requests_of_other_languages_get_the_same_answers(dev: Dev, language: An
 def node_host(machine: Machine, dev: Dev) -> Iterator[str]:
     credentials = {"STYTCH_PROJECT_ID": PROJECT_ID, "STYTCH_SECRET": SECRET, "STYTCH_ADDRESS": f"{dev.url}/"}
     command = [str(machine.server("node").where), str(HOST)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **credentials}) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **credentials}, start_new_session=True
+    ) as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        process.kill()
+        # With what it started: some systems have a script under the name of node.
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.server("node")
