@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias, cast, get_type_hints
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from authmw.error_types.fields import refusal_of
 from authmw.errors import Refused
 from authmw.typed import convert
 
@@ -109,13 +110,17 @@ class Operation:
         try:
             decoded = convert(values, struct, strict=strict)
         except (msgspec.ValidationError, RecursionError) as fault:
-            raise Refused("bad_request", describe_fault(fault)) from None
+            raise Refused(self._refusal(fault), describe_fault(fault)) from None
         return {
             name: value
             for name in struct.__struct_fields__
             if (value := getattr(decoded, name)) is not UNSET
             and (value is not None or name in self.nullable or name not in self.signature.parameters)
         }
+
+    def _refusal(self, fault: Exception) -> str:
+        """The protocol of OAuth has codes of its own, so only the other doors tell which field was out of its bounds."""
+        return "bad_request" if self.door == "oauth" else refusal_of(self.path.split("/")[2], _bound_met(fault))
 
     def check(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Hold the arguments of a Python call to the bounds of the wire."""
@@ -133,6 +138,15 @@ def _admits_none(hint: Any) -> bool:
 
 _AT = re.compile(r" - at `(\$[^`]*)`\Z")
 _MISSING = re.compile(r"\AObject missing required field `(\w+)`")
+
+
+def _bound_met(fault: Exception) -> str:
+    """The path of a value that has the right JSON type and is out of its bounds; none for any other fault."""
+    text = str(fault)
+    at = _AT.search(text)
+    if at is None or ", got `" in text or _MISSING.match(text):
+        return ""
+    return at.group(1)
 
 
 def describe_fault(fault: Exception) -> str:

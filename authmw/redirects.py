@@ -149,18 +149,18 @@ def _read_entry(registered: RedirectURL, position: int, *, live: bool) -> _Entry
         split = split_url(text, entry=True)
         parameters = _entry_parameters(split.query)
     except Malformed as fault:
-        raise invalid("invalid_redirect_url", str(fault)) from None
+        raise invalid("invalid_url", str(fault)) from None
     wildcard = split.host.startswith("*.")
     if live and wildcard:
         raise invalid("no_wildcards_in_live_redirect_url")
     if live and split.scheme == "http":
         raise invalid("redirect_url_must_use_https")
     if "*" in split.path:
-        raise invalid("invalid_redirect_url", "a wildcard stands in the path")
+        raise invalid("invalid_url", "a wildcard stands in the path")
     if live and _is_local(split.host):
-        raise invalid("invalid_redirect_url", "a local host can be used in Test only")
+        raise invalid("invalid_url", "a local host can be used in Test only")
     if wildcard and (split.scheme not in ("http", "https") or is_public_suffix(split.host[2:])):
-        raise invalid("invalid_redirect_url", "the wildcard stands for hosts of strangers")
+        raise invalid("invalid_url", "the wildcard stands for hosts of strangers")
     if not registered.types or not registered.types <= frozenset(RedirectType):
         raise invalid("invalid_redirect_url_type")
     if not registered.defaults <= registered.types:

@@ -407,7 +407,7 @@ ROWS = (
         name="attach token",
         held=_attach,
         spend=by_operation("oauth.start"),
-        late=frozenset({"oauth_attach_token_not_found"}),
+        late=frozenset({"invalid_oauth_attach_token"}),
         settings=_OAUTH,
     ),
     OneUse(

@@ -9,6 +9,7 @@ ROWS: Final[tuple[tuple[str, int, str], ...]] = (
     ("project_not_found", 404, "The project was not found."),
     ("public_token_not_found", 404, "The public token was not found."),
     ("email_template_not_found", 404, "The e-mail template was not found."),
+    ("invalid_email_subject", 400, "The subject of an e-mail is one line of at most 200 characters."),
     ("invalid_email_template_content", 400, "The template's content is not valid."),
     ("invalid_email_template_parameters", 400, "The template's parameters are not valid."),
     ("invalid_login_magic_link_url", 400, "The login magic link URL is not a valid redirect URL."),
@@ -31,6 +32,8 @@ ROWS: Final[tuple[tuple[str, int, str], ...]] = (
     ("m2m_client_not_found", 404, "The M2M client was not found."),
     ("duplicate_m2m_client_id", 400, "An M2M client with this id exists."),
     ("m2m_client_invalid_client_id", 400, "The client id begins as ids of another kind do."),
+    ("m2m_client_invalid_client_name", 400, "A client's name has at most 128 characters."),
+    ("m2m_client_invalid_client_description", 400, "A client's description has at most 1024 characters."),
     ("m2m_client_invalid_client_secret", 400, "A client secret needs at least 8 characters."),
     ("client_secret_too_long", 400, "A client secret has at most 256 characters."),
     ("insecure_m2m_client_secret", 400, "The client secret is too easily guessed."),
@@ -112,10 +115,10 @@ ROWS: Final[tuple[tuple[str, int, str], ...]] = (
         "No device waits under this code. Compare it with the one on the device, or start again there.",
     ),
     # RBAC
+    ("invalid_permission_action", 400, "The action of a permission has 1 to 128 characters."),
+    ("invalid_permission_resource", 400, "The resource of a permission has 1 to 128 characters."),
     ("consumer_session_authorization_error", 403, "The session's roles do not permit this."),
     # Events, webhooks and the managed project
-    ("call_interrupted", 503, "The call was cancelled before it ended."),
-    ("invalid_event_cursor", 400, "The cursor is not valid."),
     ("setting_not_managed", 400, "This setting is declared in code; name it in Settings.managed to change it here."),
     ("too_many_redirect_urls", 400, "There are as many redirect URLs already as there can be."),
     ("redirect_url_not_found", 404, "The redirect URL was not found."),
@@ -124,6 +127,5 @@ ROWS: Final[tuple[tuple[str, int, str], ...]] = (
     ("secret_not_found", 404, "The secret was not found."),
     ("cannot_delete_last_secret", 400, "The last secret cannot be deleted."),
     ("allow_list_max_exceeded", 400, "The allow-list holds at most 10 addresses."),
-    ("invalid_ip_address", 400, "This is not an IPv4 or IPv6 address."),
     ("ip_address_not_allowed", 403, "This project's backend API may not be called from this address."),
 )

@@ -20,11 +20,32 @@ ROWS: Final[tuple[tuple[str, int, str], ...]] = (
     ),
     ("server_unavailable", 503, "The service cannot answer right now; try again."),
     ("too_many_requests", 429, "Too many requests; wait before the next one."),
+    ("client_closed_request", 499, "The call was cancelled before it ended."),
+    # Where a request came from
+    ("invalid_ip_address", 400, "This is not an IPv4 or IPv6 address."),
+    ("invalid_user_agent", 400, "A user agent is one line of at most 1024 characters."),
+    # Ids: a text that can be none
+    ("invalid_id", 400, "The id is not valid."),
+    ("invalid_user_id", 400, "The user's id is not valid."),
+    ("invalid_email_id", 400, "The e-mail's id is not valid."),
+    ("invalid_method_id", 400, "The method's id is not valid."),
+    ("invalid_password_id", 400, "The password's id is not valid."),
+    ("invalid_totp_id", 400, "The TOTP's id is not valid."),
+    ("invalid_crypto_wallet_id", 400, "The crypto wallet's id is not valid."),
+    ("invalid_biometric_registration_id", 400, "The biometric registration's id is not valid."),
+    ("invalid_webauthn_registration_id", 400, "The WebAuthn registration's id is not valid."),
+    ("invalid_oauth_user_registration_id", 400, "The OAuth registration's id is not valid."),
+    ("invalid_session_id", 400, "The session's id is not valid."),
+    ("invalid_project_id", 400, "The project's id is not valid."),
+    ("invalid_request_id", 400, "The request's id is not valid."),
+    ("invalid_secret_id", 400, "The secret's id is not valid."),
+    ("invalid_public_token_id", 400, "The public token is not valid."),
+    ("invalid_client_id", 400, "The client's id is not valid."),
     # Identifiers
     ("invalid_email", 400, "The e-mail address is not valid."),
     ("invalid_phone_number", 400, "The phone number is not valid; write it in E.164 form."),
     # Redirect URLs: as they are registered
-    ("invalid_redirect_url", 400, "The redirect URL is not valid."),
+    ("invalid_url", 400, "The redirect URL is not valid."),
     (
         "invalid_redirect_url_type",
         400,

@@ -62,14 +62,16 @@ class Challenge(Record):
 def checked_pkce_challenge(text: str | None) -> str | None:
     """An S256 code challenge (RFC 7636 section 4.2). Refused if it cannot be one."""
     if text is not None and not pkce.is_challenge(text):
-        raise Refused("bad_request", "`$.code_challenge` must be an S256 code challenge of 43 characters.")
+        raise Refused(
+            "invalid_pkce_code_challenge", "`$.code_challenge` must be an S256 code challenge of 43 characters."
+        )
     return text
 
 
 def check_pkce(stored: str | None, verifier: str | None) -> None:
     """Refused unless the verifier belongs to the stored challenge (RFC 7636 section 4.6), or neither is there."""
     if verifier is not None and not pkce.is_verifier(verifier):
-        raise Refused("bad_request", "`$.code_verifier` must be 43 to 128 unreserved characters.")
+        raise Refused("invalid_pkce_code_verifier", "`$.code_verifier` must be 43 to 128 unreserved characters.")
     if stored is None:
         if verifier is not None:
             raise Refused("pkce_did_not_expect_code_verifier")

@@ -9,7 +9,9 @@ from typing import TypeAlias
 from starlette.responses import Response
 
 from authmw.auth import Auth
-from authmw.errors import ERROR_TYPES, Refused, StorageError
+from authmw.error_types import ERROR_TYPES, ErrorType
+from authmw.error_types.additions import ADDITIONS, STATUSES
+from authmw.errors import Refused, StorageError
 from authmw.http.answers import SAFE, redirect_answer
 from authmw.http.backend import query_of
 from authmw.http.requests import Request
@@ -60,8 +62,13 @@ def _redirect(auth: Auth) -> Target:
 
 
 async def _errors(request: Request, parameters: dict[str, str]) -> Response:
-    rows = "".join(
-        f'<dt id="{row.name}"><code>{row.name}</code> ({row.status})</dt><dd>{escape(row.message)}</dd>'
-        for row in sorted(ERROR_TYPES.values(), key=lambda one: one.name)
-    )
-    return page("Error types", f"<dl>{rows}</dl>")
+    rows = "".join(_row(row) for row in sorted(ERROR_TYPES.values(), key=lambda one: one.name))
+    return page("Error types", f"<p>A type that the vendor's API does not have says why it is here.</p><dl>{rows}</dl>")
+
+
+def _row(row: ErrorType) -> str:
+    shown = f'<dt id="{row.name}"><code>{row.name}</code> ({row.status})</dt><dd>{escape(row.message)}</dd>'
+    for declared, of_what in ((ADDITIONS, "This type"), (STATUSES, "This status")):
+        if row.name in declared:
+            shown += f"<dd><small>{of_what} is an addition. {escape(declared[row.name])}</small></dd>"
+    return shown

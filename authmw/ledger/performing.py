@@ -69,7 +69,7 @@ class Performer:
         except BaseException:
             # Cancelled, or the process is ending. A commit that is under way comes to its end; the event's key sees to it that only one of the two is kept.
             if not call.committed:
-                self._note(call, Refused("call_interrupted"))
+                self._note(call, Refused("client_closed_request"))
             raise
         finally:
             end(token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -14,10 +15,14 @@ import pytest
 import authmw
 import authmw_adapters
 from authmw.error_types import ERROR_TYPES, ROWS, ErrorType
+from authmw.error_types.additions import ADDITIONS, STATUSES
 
-STATUSES = {400, 401, 403, 404, 405, 413, 415, 429}
-OURS = {"internal_server_error": 500, "server_unavailable": 503, "call_interrupted": 503}
+CORPUS = json.loads((Path(__file__).parents[1] / "corpus" / "error_types.json").read_text("utf-8"))
+THEIRS: dict[str, int] = {**CORPUS["documented"], **CORPUS["inferred"]}
+CALLERS = {400, 401, 403, 404, 405, 413, 415, 429, 499}
+OURS = {"internal_server_error": 500, "server_unavailable": 503}
 TABLE = Path(str(authmw.__file__)).parent / "error_types"
+USES = TABLE / "fields.py"
 
 every_type = pytest.mark.parametrize("row", ERROR_TYPES.values(), ids=lambda row: row.name)
 
@@ -25,7 +30,12 @@ every_type = pytest.mark.parametrize("row", ERROR_TYPES.values(), ids=lambda row
 @cache
 def trees() -> tuple[ast.Module, ...]:
     packages = [Path(str(package.__file__)).parent for package in (authmw, authmw_adapters)]
-    modules = [module for package in packages for module in package.rglob("*.py") if TABLE not in module.parents]
+    modules = [
+        module
+        for package in packages
+        for module in package.rglob("*.py")
+        if TABLE not in module.parents or module == USES
+    ]
     assert len(modules) > 200
     return tuple(ast.parse(module.read_text("utf-8")) for module in modules)
 
@@ -62,7 +72,7 @@ def test_a_name_is_one_word_of_small_letters_digits_and_underscores(row: ErrorTy
 
 @every_type
 def test_a_refusal_is_the_callers_affair_or_says_that_it_is_ours(row: ErrorType) -> None:
-    assert row.status in STATUSES or OURS[row.name] == row.status
+    assert row.status in CALLERS or OURS[row.name] == row.status
 
 
 @every_type
@@ -73,6 +83,26 @@ def test_the_words_are_a_sentence_that_has_no_place_for_a_value(row: ErrorType) 
 @every_type
 def test_each_type_is_said_somewhere(row: ErrorType) -> None:
     assert said().fullmatch(row.name)
+
+
+def test_the_list_of_the_vendors_types_is_whole() -> None:
+    assert (len(CORPUS["documented"]), len(THEIRS)) == (60, 803)
+
+
+@every_type
+def test_a_type_is_one_of_the_vendors_or_is_declared_ours_with_the_reason(row: ErrorType) -> None:
+    assert (row.name in THEIRS) != (row.name in ADDITIONS)
+
+
+@every_type
+def test_a_type_of_the_vendors_has_its_status_or_the_reason_for_another(row: ErrorType) -> None:
+    assert (row.status == THEIRS.get(row.name, row.status)) != (row.name in STATUSES)
+
+
+@pytest.mark.parametrize("name", [*ADDITIONS, *STATUSES])
+def test_what_is_declared_is_in_the_table_and_the_reason_is_a_sentence(name: str) -> None:
+    assert name in ERROR_TYPES
+    assert re.fullmatch(r"[A-Z][^\n]+[.]", {**ADDITIONS, **STATUSES}[name])
 
 
 def test_what_is_raised_by_its_name_stands_in_the_table() -> None:

@@ -18,7 +18,7 @@ from tests.world import PUBLIC_TOKEN
 
 KIND, PROVIDER = "oauth", "github"
 METHOD = ("oauth", "oauth_github")
-NO_TOKEN, NO_ATTACH, TAKEN = "oauth_token_not_found", "oauth_attach_token_not_found", "duplicate_oauth_registration"
+NO_TOKEN, NO_ATTACH, TAKEN = "oauth_token_not_found", "invalid_oauth_attach_token", "duplicate_oauth_registration"
 LIFE = 300
 STARTS = 60
 """How many sign-ins a run begins: the limit of 120 a minute is told elsewhere."""

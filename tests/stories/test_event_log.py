@@ -94,7 +94,7 @@ def test_pages_join_to_the_whole_newest_first(world: World) -> None:
         cursor = page["next_cursor"]
     assert seen == made[::-1]
     forged = world.backend("GET", f"{EVENTS}?cursor=W1tdLCJhIl0.forged")
-    assert (forged.status, forged.json["error_type"]) == (400, "invalid_event_cursor")
+    assert (forged.status, forged.json["error_type"]) == (400, "invalid_argument")
 
 
 def test_entries_are_gone_after_thirty_days(world: World) -> None:

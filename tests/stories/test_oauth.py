@@ -424,7 +424,7 @@ def test_an_attach_token_adds_the_identity_to_its_user_whatever_the_address(goog
     assert len(answer["user"]["providers"]) == 1
     spent = f"/v1/public/oauth/google/start?public_token={PUBLIC_TOKEN}&oauth_attach_token="
     used = world.visit(spent + attach["oauth_attach_token"])
-    assert used.json["error_type"] == "oauth_attach_token_not_found"
+    assert used.json["error_type"] == "invalid_oauth_attach_token"
 
 
 def test_attaching_never_merges_two_users(google: tuple[World, Provider]) -> None:
@@ -454,7 +454,7 @@ def test_what_a_browser_asked_to_be_added_comes_back_to_its_session_only(google:
     token = came_back(world, provider, oauth_attach_token=attach)
     body = {"token": token, "session_duration_minutes": 60}
     refused = world.browser("POST", "/sdk/v1/oauth/authenticate", body)
-    assert refused.json["error_type"] == "oauth_attach_token_not_found"
+    assert refused.json["error_type"] == "invalid_oauth_attach_token"
     shown = world.browser("POST", "/sdk/v1/oauth/authenticate", body, token=mallory["session_token"]).json["data"]
     assert shown["user"]["user_id"] == mallory["user_id"]
     assert shown["session"]["user_id"] == mallory["user_id"]

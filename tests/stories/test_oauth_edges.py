@@ -93,7 +93,7 @@ def test_an_attach_token_starts_one_flow(google: tuple[World, Provider]) -> None
     begun(world, "google", oauth_attach_token=attach["oauth_attach_token"])
     query = urlencode({"public_token": PUBLIC_TOKEN, "oauth_attach_token": attach["oauth_attach_token"]})
     again = world.visit(f"/v1/public/oauth/google/start?{query}")
-    assert again.json["error_type"] == "oauth_attach_token_not_found"
+    assert again.json["error_type"] == "invalid_oauth_attach_token"
 
 
 def test_what_is_attached_dies_with_the_user_it_was_for(google: tuple[World, Provider]) -> None:
@@ -104,7 +104,7 @@ def test_what_is_attached_dies_with_the_user_it_was_for(google: tuple[World, Pro
     url, cookie = begun(world, "google", oauth_attach_token=attach["oauth_attach_token"])
     assert world.backend("DELETE", f"/v1/users/{bob['user_id']}").status == 200
     led = landing(called_back(world, "google", provider.authorize(url), cookie))
-    assert led["error"] == "oauth_attach_token_not_found"
+    assert led["error"] == "invalid_oauth_attach_token"
 
 
 @pytest.mark.parametrize("host", ["asgi", "wsgi"])
@@ -154,3 +154,8 @@ def test_microsoft_names_itself_by_a_tenant_that_may_sign_in(iss: str | None, la
         led = landing(called_back(world, "microsoft", back, cookie))
         assert ("token" in led) == lands
         assert lands or led["error"] == "oauth_invalid_callback_request"
+
+
+def test_an_attach_token_that_is_for_nobody_is_refused(google: tuple[World, Provider]) -> None:
+    answer = google[0].backend("POST", "/v1/oauth/attach", {"provider": "google"})
+    assert (answer.status, answer.json["error_type"]) == (400, "no_user_selection_arguments")

@@ -183,8 +183,8 @@ UNUSABLE: dict[str, tuple[str, dict[str, Any]]] = {
     "pbkdf2 short": ("invalid_pbkdf_2_hash", {"hash": b64(b"k"), "hash_type": "pbkdf_2", "pbkdf_2_config": PBKDF2 | {"key_length": 1}}),
     "pbkdf2 length": ("pbkdf_2_key_length_mismatch", {"hash": KEY, "hash_type": "pbkdf_2", "pbkdf_2_config": PBKDF2 | {"key_length": 20}}),
     "pbkdf2 not encoded": ("invalid_pbkdf_2_hash", {"hash": "pbkdf2_sha256$1$$aaaa", "hash_type": "pbkdf_2"}),
-    "no such kind": ("bad_request", {"hash": KEY, "hash_type": "rot13"}),
-    "a negative number": ("bad_request", {"hash": KEY, "hash_type": "scrypt", "scrypt_config": SCRYPT | {"n_parameter": -1}}),
+    "no such kind": ("invalid_hash_type", {"hash": KEY, "hash_type": "rot13"}),
+    "a negative number": ("invalid_scrypt_n_parameter", {"hash": KEY, "hash_type": "scrypt", "scrypt_config": SCRYPT | {"n_parameter": -1}}),
 }  # fmt: skip
 
 

@@ -233,7 +233,7 @@ async def form_of(call: Call, provider: str, handle: str) -> tuple[dict[str, str
 
 
 async def attaching(call: Call, token: str, provider: str) -> Challenge:
-    """The living attach token, to be spent by whoever starts with it. Refused: `oauth_attach_token_not_found`."""
+    """The living attach token, to be spent by whoever starts with it. Refused: `invalid_oauth_attach_token`."""
     attach = await call.storage.find(Challenge, "digest", (tokens.digest(token),))
     if (
         attach is None
@@ -242,20 +242,20 @@ async def attaching(call: Call, token: str, provider: str) -> Challenge:
         or attach.spent_at is not None
         or call.now >= attach.expires_at
     ):
-        raise Refused("oauth_attach_token_not_found")
+        raise Refused("invalid_oauth_attach_token")
     return attach
 
 
 async def attached_to(call: Call, attach_id: str) -> User:
-    """The user whom a result is added to. Refused `oauth_attach_token_not_found` once the user's or the asking session ended (ACC-06)."""
+    """The user whom a result is added to. Refused `invalid_oauth_attach_token` once the user's or the asking session ended (ACC-06)."""
     attach = await call.storage.get(Challenge, attach_id)
     user = await call.storage.get(User, attach.subject_id) if attach is not None else None
     if attach is None or user is None or attach.details["session_epoch"] != user.asking_epoch:
-        raise Refused("oauth_attach_token_not_found")
+        raise Refused("invalid_oauth_attach_token")
     if attach.session_id is not None:
         asking = await call.storage.get(Session, attach.session_id)
         if asking is None or asking.subject_id != user.id:
-            raise Refused("oauth_attach_token_not_found")
+            raise Refused("invalid_oauth_attach_token")
     return user
 
 

@@ -68,7 +68,7 @@ async def check_same_session(call: Call, keys: KeyRing, result: Result, token: s
         return
     live = await signed_in_caller(call, keys, token, jwt)
     if live is None or live.session.session_id != attach.session_id:
-        raise Refused("oauth_attach_token_not_found")
+        raise Refused("invalid_oauth_attach_token")
 
 
 async def answered(

@@ -98,7 +98,7 @@ class OAuth(Product):
 
         `custom_scopes` (separated by spaces) are asked for beside the base ones; `provider_parameters` are passed on. `binding` is what the browser's pre-login cookie
         holds. Refused: `oauth_config_not_found`, redirect URLs that are not registered for their type, `oauth_invalid_scope_requested` (Apple takes none),
-        `oauth_attach_token_not_found`.
+        `invalid_oauth_attach_token`.
         """
         call = current_call()
         check_public(call, public_token)
@@ -204,7 +204,7 @@ class OAuth(Product):
         setup = configured(call, provider.lower())
         live = await signed_in_caller(call, self.keys, session_token, session_jwt)
         if live is None and user_id is None:
-            raise Refused("bad_request", "Name the user by `$.user_id` or a session.")
+            raise Refused("no_user_selection_arguments")
         user = live.subject if live else await user_by_reference(call.storage, user_id or "")
         if live is not None:
             check_may_add_factor(call, live)

@@ -65,7 +65,7 @@ class Events(Product):
 
         Each call reads as `start` and exactly one of `success` and `error`, under one request id; one that a process left unfinished reads as `interrupted` ten
         minutes after it began. A call is in the log a second after its answer at the latest. `started_from` and `started_to` (RFC 3339, both included) bound when
-        it began. A page may be short and still have a cursor. Refused: `invalid_event_cursor`.
+        it began. A page may be short and still have a cursor. Refused: `invalid_argument`.
         """
         call = current_call()
         oldest = call.now - KEPT
@@ -82,7 +82,7 @@ class Events(Product):
             Event,
             filter_of(asked),
             order=Order("started", descending=True),
-            after=read_cursor(cursor, key, "invalid_event_cursor"),
+            after=read_cursor(cursor, key, "invalid_argument"),
             limit=limit,
         )
         entries = [

@@ -304,7 +304,7 @@ def test_a_call_that_raises_after_its_commit_is_one_error(trial: Trial) -> None:
 def test_a_call_that_is_cancelled_leaves_one_event(trial: Trial) -> None:
     with pytest.raises(asyncio.CancelledError):
         trial.auth.run(Ends(trial.auth.core).cancel())
-    assert ends(trial, "Cancel") == [("error", "call_interrupted")]
+    assert ends(trial, "Cancel") == [("error", "client_closed_request")]
 
 
 def test_what_fails_behind_a_commit_fails_no_answer(trial: Trial, caplog: pytest.LogCaptureFixture) -> None:
