@@ -1,6 +1,7 @@
 """What was ended lately, here or in a process that told of it: sessions and epochs whose JWTs are refused although their time is not over (TOK-08).
 
-Bounded: an entry is of no use after a JWT's life and its skew, so it is dropped then. Told of every entry, a listener clears caches; told of what was ended here, `spread`
+Bounded in time and in number, and never forgotten while a JWT of it may live: an entry is of no use after a JWT's life and its skew, so it is dropped then. Where more were
+ended meanwhile than are held, the oldest leave sooner, and until their time is over no JWT decides anything alone: storage is asked for each (`doubtful`). Told of every entry, a listener clears caches; told of what was ended here, `spread`
 has other processes told (`authmw.spreading`).
 """
 
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 HELD = timedelta(seconds=360)
+MOST = 50_000
+"""So many sessions are held, and so many subjects: 138 ends a second, on and on. Some 15 MB each."""
 
 
 class Denied:
@@ -23,6 +26,7 @@ class Denied:
         self._sessions: OrderedDict[str, datetime] = OrderedDict()
         self._epochs: OrderedDict[str, tuple[int, datetime]] = OrderedDict()
         self._doubted_until: datetime | None = None
+        self.most = MOST
         self.listeners: list[Callable[[], None]] = []
         self.replacements: list[Callable[[str], None]] = []
         self.spread: Callable[[str, int | None, datetime], None] | None = None
@@ -51,11 +55,13 @@ class Denied:
                 lowest = max(epoch, self._epochs.get(name, (0, now))[0])
                 self._epochs[name] = (lowest, now + HELD)
                 self._epochs.move_to_end(name)
+            self._make_room()
         self._tell()
 
     def doubt(self, now: datetime) -> None:
         """Something may have ended that this process was not told of: until no JWT from before can live, storage is asked."""
-        self._doubted_until = now + HELD
+        with self._lock:
+            self._doubt_until(now + HELD)
         self._tell()
 
     def doubtful(self, now: datetime) -> bool:
@@ -85,6 +91,18 @@ class Denied:
             del self._sessions[oldest]
         while self._epochs and self._epochs[oldest := next(iter(self._epochs))][1] <= now:
             del self._epochs[oldest]
+
+    def _make_room(self) -> None:
+        """The oldest leave, whose time is over first. Doubt comes before: whoever does not find one any more and then looks for doubt finds that."""
+        if len(self._sessions) > self.most:
+            self._doubt_until(next(iter(self._sessions.values())))
+            self._sessions.popitem(last=False)
+        if len(self._epochs) > self.most:
+            self._doubt_until(next(iter(self._epochs.values()))[1])
+            self._epochs.popitem(last=False)
+
+    def _doubt_until(self, end: datetime) -> None:
+        self._doubted_until = end if self._doubted_until is None else max(end, self._doubted_until)
 
     def _tell(self) -> None:
         for listener in self.listeners:

@@ -120,6 +120,8 @@ class SessionGuard:
         proved = self._by_jwt(jwt, now) if jwt else None
         if proved is None:
             return self._tokens.get(token, now) if token else None
+        if self._asks(now):
+            return None  # what was looked for among the ended may have left them meanwhile to make room
         found = self._as_found(proved.session)
         if header is not None and len(header) <= LONGEST:
             self._headers.put(header[SAMPLE], (found, header), proved.until, since)

@@ -65,3 +65,37 @@ def test_an_epoch_ends_those_before_it_only() -> None:
     denied.raise_epoch("u1", 3, NOW)
     assert [denied.holds("s", "u1", epoch) for epoch in (0, 2, 3, 4)] == [True, True, False, False]
     assert not denied.holds("s", "u2", 0)
+
+
+@given(ENDS, st.integers(1, 4))
+def test_an_end_that_left_to_make_room_is_doubted_for_its_time(ends: list[tuple[int, str, int]], most: int) -> None:
+    """Either the set says it, or storage is asked; and no more are held than may be."""
+    denied, now = Denied(), NOW
+    denied.most = most
+    last: dict[Any, datetime] = {}
+    for wait, what, name in ends:
+        now += timedelta(seconds=wait)
+        if what == "session":
+            denied.add(f"s{name}", now)
+        else:
+            denied.raise_epoch(f"u{name}", 1, now)
+        last[what, name] = now
+        for (other, number), ended in last.items():
+            assert held(denied, other, number) or now - ended >= HELD or denied.doubtful(now)
+        for other in ("session", "subject"):
+            assert sum(held(denied, other, number) for number in range(6)) <= most
+    assert not denied.doubtful(now + HELD)
+
+
+def test_as_long_as_all_are_held_nothing_is_doubted() -> None:
+    denied = Denied()
+    denied.most = 2
+    for name in ("s1", "s2", "s1"):
+        denied.add(name, NOW)
+    denied.raise_epoch("u1", 1, NOW)
+    denied.raise_epoch("u2", 1, NOW)
+    assert not denied.doubtful(NOW)
+    denied.add("s3", NOW + timedelta(seconds=60))
+    assert not denied.holds("s2", "", 0)
+    assert denied.doubtful(NOW + HELD - timedelta(seconds=1))
+    assert not denied.doubtful(NOW + HELD)

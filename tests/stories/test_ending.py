@@ -111,3 +111,38 @@ def test_what_a_session_was_adding_dies_when_that_session_ends_the_others(world:
     fresh = remove(world, first_address(own), own).json["data"]["session_token"]
     for body, path in (({"token": link}, SIGN_IN), (code, "/v1/otps/authenticate")):
         assert world.backend("POST", path, {**body, "session_token": fresh}).status == 401
+
+
+def test_sessions_ended_in_such_numbers_that_not_all_are_held_are_refused_all_the_same(world: World) -> None:
+    """TOK-08: their JWTs are good by themselves for minutes, so storage is asked as long as one of them lives."""
+    denied = world.auth.core.denied
+    denied.most = 2
+    sessions = [world.sign_in(f"visitor{number}@example.org") for number in range(5)]
+    stays = world.sign_in()
+    for one in sessions:
+        ended = world.backend("POST", "/v1/sessions/revoke", {"session_id": one["session"]["session_id"]})
+        assert ended.status == 200
+    assert not denied.holds(sessions[0]["session"]["session_id"], "", 0)
+    assert [world.visit("/who", f"{JWT}={one['session_jwt']}").status for one in sessions] == [401] * 5
+    assert world.visit("/who", f"{JWT}={stays['session_jwt']}").status == 200
+    assert denied.doubtful(world.clock.now())
+    world.clock.advance(minutes=6)
+    assert not denied.doubtful(world.clock.now())
+    assert [world.visit("/who", f"{JWT}={one['session_jwt']}").status for one in sessions] == [401] * 5
+
+
+def test_an_end_that_leaves_to_make_room_while_its_jwt_is_judged_is_not_missed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = world.auth.core.denied
+    denied.most = 1
+    ended = world.sign_in()
+    assert world.backend("POST", "/v1/sessions/revoke", {"session_id": ended["session"]["session_id"]}).status == 200
+    looked = denied.holds
+
+    def looked_late(*asked: Any) -> bool:
+        denied.add("another", world.clock.now())
+        return looked(*asked)
+
+    monkeypatch.setattr(denied, "holds", looked_late)
+    assert world.visit("/who", f"{JWT}={ended['session_jwt']}").status == 401
