@@ -9,13 +9,14 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias, cast, get_type_hints
+from typing import Any, Literal, TypeAlias, cast, get_args, get_type_hints
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from authmw.error_types.fields import refusal_of
 from authmw.errors import Refused
+from authmw.parameters import Attributes
 from authmw.typed import convert
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
@@ -76,6 +77,11 @@ class Operation:
         return frozenset(name for name, hint in self.hints.items() if _admits_none(hint))
 
     @functools.cached_property
+    def objects(self) -> dict[str, type[msgspec.Struct]]:
+        """The parameters whose values are objects of a declared shape, or lists of them."""
+        return {name: shape for name, hint in self.hints.items() if (shape := _shape_in(hint)) is not None}
+
+    @functools.cached_property
     def body(self) -> type[msgspec.Struct]:
         """All parameters but those of the path; each with a default may be absent or null."""
         return self._struct("Body", [name for name in self._names() if name not in self.places], lenient=True)
@@ -108,11 +114,12 @@ class Operation:
     ) -> dict[str, Any]:
         """The keyword arguments that a mapping of plain values stands for, held to the bounds. Refused with the path of the first fault."""
         try:
-            decoded = convert(values, struct, strict=strict)
+            given = {name: without_null(value, self.objects.get(name)) for name, value in values.items()}
+            decoded = convert(given, struct, strict=strict)
         except (msgspec.ValidationError, RecursionError) as fault:
             raise Refused(self._refusal(fault), describe_fault(fault)) from None
         return {
-            name: value
+            name: value.checked() if isinstance(value, Attributes) else value
             for name in struct.__struct_fields__
             if (value := getattr(decoded, name)) is not UNSET
             and (value is not None or name in self.nullable or name not in self.signature.parameters)
@@ -134,6 +141,38 @@ class Operation:
 
 def _admits_none(hint: Any) -> bool:
     return type(None) in getattr(hint, "__args__", ()) or hint is type(None)
+
+
+def _shape_in(hint: object) -> type[msgspec.Struct] | None:
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return hint
+    return next((shape for one in get_args(hint) if (shape := _shape_in(one)) is not None), None)
+
+
+@functools.cache
+def _fields_of(shape: type[msgspec.Struct]) -> dict[str, tuple[bool, type[msgspec.Struct] | None]]:
+    """Of each field whether null means that it was not given, and the shape of its value if that is an object."""
+    return {
+        field.encode_name: (not field.required and not _admits_none(field.type), _shape_in(field.type))
+        for field in msgspec.structs.fields(shape)
+    }
+
+
+def without_null(value: Any, shape: type[msgspec.Struct] | None) -> Any:
+    """An object with the nulls left out that mean "not given", as they do in the signature: clients send each field of theirs."""
+    if shape is None:
+        return value
+    if isinstance(value, list):
+        return [without_null(one, shape) for one in cast("list[object]", value)]
+    if not isinstance(value, dict):
+        return value
+    fields = _fields_of(shape)
+    kept: dict[str, object] = {}
+    for name, inner in cast("dict[str, object]", value).items():
+        optional, its_shape = fields.get(name, (False, None))
+        if inner is not None or not optional:
+            kept[name] = without_null(inner, its_shape)
+    return kept
 
 
 _AT = re.compile(r" - at `(\$[^`]*)`\Z")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
+
+from authmw.errors import Refused
+from authmw.identifiers import canonical_ip
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._|\-]+$(?!\n)")]
 ResourceList: TypeAlias = Annotated[str, Meta(max_length=8192)]
@@ -59,10 +65,21 @@ class Name(msgspec.Struct, kw_only=True):
 
 
 class Attributes(msgspec.Struct, kw_only=True):
-    """Where a person's request came from, as the host saw it."""
+    """Where a person's request came from, as the host saw it: an IPv4 or IPv6 address, and the browser's User-Agent, up to 1024 characters of one line.
+
+    What is empty or null is not given. An address is kept in its canonical text, so that one that is spelled in two ways matches itself.
+    """
 
     ip_address: Annotated[str, Meta(max_length=64)] = ""
     user_agent: Annotated[str, Meta(max_length=1024)] = ""
+
+    def checked(self) -> Attributes:
+        """The same in canonical form. Refused: `invalid_ip_address`, `invalid_user_agent` for one with control characters, which no header can hold."""
+        if _CONTROL.search(self.user_agent):
+            raise Refused("invalid_user_agent")
+        return Attributes(
+            ip_address=canonical_ip(self.ip_address) if self.ip_address else "", user_agent=self.user_agent
+        )
 
 
 class MatchOptions(msgspec.Struct, kw_only=True):

@@ -7,6 +7,8 @@ import hashlib
 
 import pytest
 import stytch
+from stytch.consumer.models.attribute import Attributes
+from stytch.consumer.models.users import Name
 from stytch.core.response_base import StytchError
 
 from authmw.cli.dev import PROJECT_ID
@@ -41,6 +43,14 @@ def test_users_are_created_found_changed_and_deleted(client: stytch.Client) -> N
     with pytest.raises(StytchError) as refused:
         client.users.get(created.user_id)
     assert error_type(refused) == "user_not_found"
+
+
+def test_an_object_of_the_clients_own_model_may_leave_fields_out(client: stytch.Client) -> None:
+    """The client sends null for each."""
+    name, attributes = Name(first_name="Ada"), Attributes(user_agent="a browser")
+    created = client.users.create(email="ada@example.org", name=name, attributes=attributes)
+    assert created.user.name is not None
+    assert (created.user.name.first_name, created.user.name.last_name) == ("Ada", "")
 
 
 def test_a_link_from_the_inbox_authenticates_once(client: stytch.Client, inbox: Inbox) -> None:
