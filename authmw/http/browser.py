@@ -2,6 +2,9 @@
 
 Law: identity comes from the session, never from a body. A change that rests on a cookie needs a same-site or listed origin (CSR-01). Tokens go into HttpOnly
 cookies, or into the body where the vendor's client or a native app keeps them itself.
+
+The event log is of operations: every row's call is in it, with what was refused before its body. The two addresses that belong to none, bootstrap and the client's own telemetry,
+leave no event: they read no person and change nothing, every page view of anybody asks them, and a row for each would let strangers fill the log.
 """
 
 from __future__ import annotations

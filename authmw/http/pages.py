@@ -1,4 +1,7 @@
-"""Pages that are ours: where a mailed link leads, and the list of error types. They consume nothing."""
+"""Pages that are ours: where a mailed link leads, and the list of error types. They consume nothing.
+
+Law: a page that only shows or leads on is no operation and leaves no event: mail scanners open each link, some several times. What is done with the token afterwards is one.
+"""
 
 from __future__ import annotations
 

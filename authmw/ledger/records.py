@@ -23,7 +23,8 @@ from authmw.storage import Record, by_field, record
 )
 @attrs.frozen(kw_only=True)
 class Event(Record):
-    """One call: who did what, when, from where, and how it ended. Holds no secret and no full address.
+    """One call of an operation: who did what, when, from where, and how it ended. Holds no secret and no full address. What belongs to no operation (the client's bootstrap and
+    telemetry, pages that only show) leaves none.
 
     `status` is `success` or `error`; a row with `started` only says that a long call began, and stands beside the row of its end under a key of its own.
     """

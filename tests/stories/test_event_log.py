@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from authmw import Refused
-from tests.world import SECRET, World
+from authmw.http.browser import browser_routes
+from authmw.http.pages import page_routes
+from tests.world import PUBLIC_TOKEN, SECRET, World
 
 EVENTS = "/v1/project/events"
 
@@ -111,3 +113,34 @@ def test_the_log_holds_neither_secret_nor_token_nor_address(world: World) -> Non
     text = str(log(world))
     for secret in (SECRET, signed_in["session_token"], signed_in["session_jwt"], "ada@example.org"):
         assert secret not in text
+
+
+def test_what_belongs_to_no_operation_is_a_closed_list(world: World) -> None:
+    """Whatever else a browser calls is a row, whose call is logged."""
+    rows = {(row.method, row.path) for row in world.auth.rows()}
+    routes = {(method, path) for method, path, _ in browser_routes(world.auth)}
+    assert routes - rows == {("GET", "/sdk/v1/projects/bootstrap/{public_token}"), ("POST", "/sdk/v1/events")}
+    assert {path for _, path, _ in page_routes(world.auth)} == {"/v1/magic_links/redirect", "/errors"}
+
+
+def test_what_every_page_view_of_anybody_asks_leaves_no_row_however_often(world: World) -> None:
+    asked = world.backend("POST", "/v1/magic_links/email/login_or_create", {"email": "ada@example.org"})
+    assert asked.status == 200
+    before = [entry["request_id"] for entry in log(world)]
+    link = f"/v1/magic_links/redirect?token={world.token()}"
+    for _ in range(20):
+        answers = [
+            world.send("GET", f"/sdk/v1/projects/bootstrap/{PUBLIC_TOKEN}"),
+            world.send("GET", "/sdk/v1/projects/bootstrap/public-token-test-of-nobody"),
+            world.send("POST", "/sdk/v1/events", [{"telemetry": {}}]),
+            world.send("GET", link),
+            world.send("GET", "/v1/magic_links/redirect?token=unknown"),
+            world.send("GET", "/auth/errors"),
+        ]
+        assert [answer.status for answer in answers] == [200, 404, 200, 303, 404, 200]
+    assert answers[0].json["data"]["request_id"]
+    assert [entry["request_id"] for entry in log(world)] == before
+    spent = world.browser(
+        "POST", "/sdk/v1/magic_links/authenticate", {"token": world.token(), "session_duration_minutes": 60}
+    )
+    assert spent.json["data"]["request_id"] in {entry["request_id"] for entry in log(world)}
