@@ -11,8 +11,9 @@ import pytest
 
 from tests.oauth_provider import Provider
 from tests.stories.test_consent_page import text
-from tests.stories.test_oauth import begun, called_back, came_back, landing, one_tap, provided, signed_in
+from tests.stories.test_oauth import begun, called_back, came_back, landing, provided, signed_in
 from tests.stories.test_oauth import google as google
+from tests.stories.test_one_tap import one_tap
 from tests.world import PUBLIC_TOKEN, World
 
 PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"

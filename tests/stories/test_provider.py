@@ -14,7 +14,7 @@ import attrs
 import jwt
 import pytest
 
-from authmw import Auth, Settings
+from authmw import Settings
 from authmw.people.apps import Grant
 from authmw.provider import Provider, Resource
 from authmw.storage import And, encode
@@ -228,103 +228,6 @@ def test_a_code_is_redeemed_once_also_in_a_race(world: World) -> None:
     assert sorted(answers) == [200] + [400] * 31
 
 
-def test_a_refresh_token_is_spent_and_using_it_again_ends_the_family(world: World) -> None:
-    one = app(world)
-    first = one.tokens()
-    second = one.refreshes(first["refresh_token"]).json
-    third = one.refreshes(second["refresh_token"]).json
-    assert len({first["refresh_token"], second["refresh_token"], third["refresh_token"]}) == 3
-    assert not one.active(first["refresh_token"])
-    assert one.active(third["refresh_token"])
-    assert one.refreshes(first["refresh_token"]).json["error"] == "invalid_grant"
-    assert one.refreshes(third["refresh_token"]).json["error"] == "invalid_grant"
-    assert not one.active(third["access_token"])
-
-
-def test_an_invented_refresh_token_ends_nothing(world: World) -> None:
-    """The family's id stands in every access token, so whoever sees one must not be able to end the family."""
-    one = app(world)
-    token = one.tokens()["refresh_token"]
-    family, counter, mac = token.split(".")
-    for invented in (
-        f"{family}.{counter}.{'B' if mac[0] == 'A' else 'A'}{mac[1:]}",
-        f"{family}.1.{mac}",
-        f"{family}.00.{mac}",
-        f"{family}.٠.{mac}",
-        family,
-    ):
-        assert one.refreshes(invented).json["error"] == "invalid_grant"
-    assert one.refreshes(token).status == 200
-
-
-def test_of_two_clients_that_refresh_at_once_one_wins(world: World) -> None:
-    one = app(world)
-    token = one.tokens()["refresh_token"]
-    with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda _: one.refreshes(token).status, range(2)))
-    assert sorted(answers) == [200, 400]
-
-
-def test_within_the_grace_a_lost_answer_is_given_again(tmp_path: Path) -> None:
-    world = make_world(tmp_path, "asgi", provider=Provider(refresh_grace_seconds=10))
-    one = app(world)
-    token = one.tokens()["refresh_token"]
-    again = [one.refreshes(token).json["refresh_token"] for _ in range(2)]
-    assert again[0] == again[1]
-    world.clock.advance(seconds=10)
-    assert one.refreshes(token).json["error"] == "invalid_grant"
-    assert one.refreshes(again[0]).json["error"] == "invalid_grant"
-
-
-@pytest.mark.parametrize("host", ["asgi", "wsgi"])
-def test_using_a_token_again_that_was_made_under_an_older_root_key_ends_the_family_too(
-    tmp_path: Path, host: str
-) -> None:
-    """RFC 9700 section 4.14.2, KEY-02: a root key is added between the two refreshes."""
-    old, new = bytes(range(32)), bytes(range(32, 64))
-    before = make_world(tmp_path, host, provider=Provider(), root_keys=(old,))
-    one = app(before)
-    first = one.tokens()["refresh_token"]
-    rotated = attrs.evolve(before.auth.settings, root_keys=(new, old))
-    auth = Auth(rotated, storage=before.auth.storage, limiter=before.auth.core.limiter, clock=before.clock)
-    one = attrs.evolve(one, world=attrs.evolve(before, auth=auth))
-    second = one.refreshes(first).json["refresh_token"]
-    assert one.active(second)
-    assert one.refreshes(first).json["error"] == "invalid_grant"
-    assert one.refreshes(second).json["error"] == "invalid_grant"
-    assert not one.active(second)
-
-
-def test_a_process_without_the_newest_root_key_leaves_the_answer_that_was_lost_to_one_that_has_it(
-    tmp_path: Path,
-) -> None:
-    """Processes are restarted in turn: within the grace the app tries again, and its family lives."""
-    old, new = bytes(range(32)), bytes(range(32, 64))
-    before = make_world(tmp_path, "wsgi", provider=Provider(refresh_grace_seconds=10), root_keys=(old,))
-    one = app(before)
-    first = one.tokens()["refresh_token"]
-    rotated = attrs.evolve(before.auth.settings, root_keys=(new, old))
-    auth = Auth(rotated, storage=before.auth.storage, limiter=before.auth.core.limiter, clock=before.clock)
-    two = attrs.evolve(one, world=attrs.evolve(before, auth=auth))
-    second = two.refreshes(first).json["refresh_token"]
-    assert one.refreshes(first).status == 503
-    assert two.refreshes(first).json["refresh_token"] == second
-
-
-def test_a_refresh_narrows_the_access_token_and_not_the_family(world: World) -> None:
-    one = app(world)
-    tokens = one.tokens()
-    narrow = one.refreshes(tokens["refresh_token"], scope="openid").json
-    assert narrow["scope"] == "openid"
-    assert one.refreshes(narrow["refresh_token"]).json["scope"] == "openid email offline_access"
-
-
-def test_without_offline_access_there_is_no_refresh_token(world: World) -> None:
-    tokens = app(world).tokens(scopes=["openid"])
-    assert "refresh_token" not in tokens
-    assert "id_token" in tokens
-
-
 @pytest.mark.parametrize(
     "ending", ["revoke_consent", "delete_app", "delete_user", "raise_epoch", "revoke_refresh", "revoke_access"]
 )
@@ -472,95 +375,6 @@ def test_nothing_of_a_dump_is_of_use(world: World) -> None:
         assert secret.encode() not in dump
     grant = next(row for row in rows if isinstance(row, Grant))
     assert "random" not in repr(grant)
-
-
-def test_templates_add_what_they_were_written_to_add(world: World) -> None:
-    template = json.dumps(
-        {
-            "mail": "{{ user.emails }}",
-            "hello": "Hi {{user.name.first_name}}!",
-            "plan": "{{ user.trusted_metadata.plan }}",
-        }
-    )
-    one = app(world, access_token_template_content=template, id_token_template_content='{"roles": "{{ user.roles }}"}')
-    body = {"name": {"first_name": "Ada"}, "trusted_metadata": {"plan": 7}}
-    world.backend("PUT", f"/v1/users/{one.person['user_id']}", body)
-    tokens = one.tokens()
-    said = claims(tokens["access_token"])
-    assert (said["mail"], said["hello"], said["plan"]) == (["ada@example.org"], "Hi Ada!", 7)
-    assert claims(tokens["id_token"])["roles"] == []
-    shown = one.form("introspect", {"token": tokens["access_token"], **one.credentials()}).json
-    assert (shown["plan"], shown["active"]) == (7, True)
-    for bad in (
-        '{"sub": "x"}',
-        '{"https://stytch.com/session": {}}',
-        "[]",
-        "{",
-        '{"a": "{{ user.secret }}"}',
-        '{"a": "{{ x }}"}',
-    ):
-        refused = world.backend("PUT", f"/v1/connected_apps/clients/{one.id}", {"access_token_template_content": bad})
-        assert refused.json["error_type"] == "idp_invalid_access_token_jwt_template"
-
-
-@pytest.mark.parametrize(
-    ("body", "error"),
-    [
-        ({"client_type": "second_party"}, "invalid_connected_app_type"),
-        ({"full_access_allowed": True}, "third_party_clients_cannot_use_full_access"),
-        ({"bypass_consent_for_offline_access": True}, "third_party_clients_require_consent_for_offline_access"),
-        ({"access_token_expiry_minutes": 4}, "idp_invalid_access_token_expiry_minutes"),
-        ({"access_token_expiry_minutes": 1441}, "idp_invalid_access_token_expiry_minutes"),
-        ({"access_token_custom_audience": "a b"}, "idp_invalid_access_token_custom_audience"),
-        ({"redirect_urls": ["app.example/back"]}, "connected_app_redirect_url_must_include_scheme"),
-        ({"redirect_urls": ["http://app.example/back"]}, "connected_app_redirect_url_http_scheme_must_use_loopback"),
-        ({"redirect_urls": ["javascript:alert(1)"]}, "connected_app_redirect_url_must_use_http_or_https_scheme"),
-        ({"redirect_urls": ["com.example.app:/back"]}, "connected_app_redirect_url_must_use_https_scheme"),
-        ({"redirect_urls": ["https://app.example/#x"]}, "connected_app_invalid_redirect_url"),
-        ({"redirect_urls": ["https://u@app.example/"]}, "connected_app_invalid_redirect_url"),
-        ({"redirect_urls": ["https://*.app.example/"]}, "connected_app_invalid_redirect_url"),
-        ({"redirect_urls": ["https://app.example/?code=1"]}, "connected_app_invalid_redirect_url"),
-        ({"redirect_urls": [BACK, BACK]}, "duplicate_redirect_url"),
-        ({"redirect_urls": [f"{BACK}/{n}" for n in range(51)]}, "too_many_redirect_urls"),
-        ({"logo_url": "javascript:alert(1)"}, "connected_app_misconfigured_client"),
-    ],
-)
-def test_an_app_that_cannot_be_is_refused(world: World, body: dict[str, Any], error: str) -> None:
-    answer = world.backend("POST", "/v1/connected_apps/clients", {"client_type": "third_party", **body})
-    assert (answer.status, answer.json["error_type"]) == (400, error)
-
-
-def test_an_apps_secret_is_rotated_and_a_public_app_has_none(world: World) -> None:
-    one = app(world)
-    place = f"/v1/connected_apps/clients/{one.id}/secrets/rotate"
-    old, token = one.shown["client_secret"], one.tokens()["refresh_token"]
-    new = world.backend("POST", f"{place}/start", {}).json["connected_app"]["next_client_secret"]
-    for secret in (old, new):
-        one.shown["client_secret"] = secret
-        answer = one.refreshes(token)
-        assert answer.status == 200
-        token = answer.json["refresh_token"]
-    world.backend("POST", place, {})
-    one.shown["client_secret"] = old
-    assert one.refreshes(token).json["error"] == "invalid_client"
-    public = app(world, "third_party_public")
-    refused = world.backend("POST", f"/v1/connected_apps/clients/{public.id}/secrets/rotate/start", {})
-    assert refused.json["error_type"] == "public_connected_apps_do_not_have_secrets"
-
-
-def test_apps_are_found_changed_and_deleted(world: World) -> None:
-    one = app(world)
-    place = f"/v1/connected_apps/clients/{one.id}"
-    changed = world.backend("PUT", place, {"client_name": "Renamed", "logo_url": "https://app.example/l.png"})
-    assert (changed.json["connected_app"]["client_name"], changed.json["connected_app"]["redirect_urls"]) == (
-        "Renamed",
-        [BACK],
-    )
-    found = world.backend("POST", "/v1/connected_apps/clients/search", {}).json
-    assert [each["client_id"] for each in found["connected_apps"]] == [one.id]
-    assert world.backend("GET", place).json["connected_app"]["logo_url"] == "https://app.example/l.png"
-    assert world.backend("DELETE", place).json["client_id"] == one.id
-    assert world.backend("GET", place).json["error_type"] == "connected_app_not_found"
 
 
 def test_discovery_is_where_clients_look_and_announces_what_is_served(world: World) -> None:

@@ -11,21 +11,15 @@ from typing import Any
 
 import pytest
 
-from authmw import Settings, WebAuthnRules
-from authmw.drive import step
-from authmw.errors import Misconfigured, Refused
-from authmw.operations import Caller
-from authmw.testing import AttestationAuthority, Edits, InvalidState, NotAllowed, VirtualAuthenticator
+from authmw.testing import Edits, InvalidState, NotAllowed, VirtualAuthenticator
 from authmw.testing.authenticators import VirtualCredential
 from authmw.testing.lies import with_another_bit
-from tests.stories.test_impersonation import impersonate
 from tests.world import Answer, World, make_world
 
 ORIGIN = "http://localhost:8000"
 DOMAIN = "localhost"
 REGISTER_START, REGISTER = "/v1/webauthn/register/start", "/v1/webauthn/register"
 START, AUTHENTICATE = "/v1/webauthn/authenticate/start", "/v1/webauthn/authenticate"
-SDK = "/sdk/v1/webauthn"
 UNABLE = (401, "unable_to_auth_webauthn_registration")
 UNMADE = (400, "unable_to_register_webauthn_registration")
 
@@ -457,241 +451,11 @@ def test_nobody_pending_or_unproved_gets_a_passkey(world: World) -> None:
         assert said(answer) == (400, refusal)
 
 
-@pytest.mark.parametrize("domain", ["evil.example", "localhost.evil.example", "com", "127.0.0.1", "localhost:8000", ""])
-def test_only_domains_of_the_project_have_passkeys(world: World, domain: str) -> None:
-    """WAN-03, A119."""
-    user_id = world.sign_in()["user_id"]
-    assert world.backend("POST", REGISTER_START, {"user_id": user_id, "domain": domain}).status == 400
-    assert world.backend("POST", START, {"domain": domain}).status == 400
-
-
-def test_a_passkey_of_a_parent_domain_serves_its_listed_origins_and_apps(tmp_path: Path) -> None:
-    """WAN-03: several origins, a domain above them, and an Android app, exactly as listed."""
-    app = "android:apk-key-hash:" + "k" * 43
-    origins = ("https://app.example.com", "https://account.example.com:8443", app)
-    world = make_world(tmp_path, "asgi", webauthn=WebAuthnRules(origins=origins, domains=("example.com",)))
-    user_id = world.sign_in()["user_id"]
-    for origin in origins:
-        device = VirtualAuthenticator()
-        asked = {"user_id": user_id, "domain": "example.com", "return_passkey_credential_options": True}
-        options = world.backend("POST", REGISTER_START, asked).json["public_key_credential_creation_options"]
-        made = device.register(options, origin=origin, edits=Edits())
-        body = {"user_id": user_id, "public_key_credential": made}
-        assert world.backend("POST", REGISTER, body).status == 200
-        options = world.backend("POST", START, {"domain": "example.com"}).json["public_key_credential_request_options"]
-        answer = device.authenticate(options, origin=origin, edits=Edits())
-        assert world.backend("POST", AUTHENTICATE, {"public_key_credential": answer}).status == 200
-        options = world.backend("POST", START, {"domain": "example.com"}).json["public_key_credential_request_options"]
-        answer = device.authenticate(options, origin="https://example.com", edits=Edits())
-        assert said(world.backend("POST", AUTHENTICATE, {"public_key_credential": answer})) == UNABLE
-    assert said(world.backend("POST", START, {"domain": DOMAIN})) == (400, "invalid_webauthn_registration_domain")
-
-
-def test_a_trust_policy_admits_only_authenticators_of_its_makers(tmp_path: Path) -> None:
-    """A127, WAN-06."""
-    maker = AttestationAuthority()
-    world = make_world(tmp_path, "asgi", webauthn=WebAuthnRules(attestation_roots=(maker.root,)))
-    user_id = world.sign_in()["user_id"]
-    assert json.loads(creation(world, user_id))["attestation"] == "direct"
-    late = AttestationAuthority()
-    late._key = maker._key
-    late.days = 1
-    strangers: list[dict[str, Any]] = [
-        {"attestation": "none"},
-        {"attestation": "self"},
-        {"attestation": "certificate", "authority": AttestationAuthority()},
-        {"attestation": "certificate", "authority": late},
-    ]
-    for how in strangers:
-        assert said(register(world, VirtualAuthenticator(**how), user_id)) == UNMADE
-    trusted = VirtualAuthenticator(attestation="certificate", authority=maker)
-    assert register(world, trusted, user_id).status == 200
-    assert sign_in(world, trusted).status == 200
-
-
-def test_a_project_can_demand_user_verification_of_every_passkey(tmp_path: Path) -> None:
-    """A121."""
-    world = make_world(tmp_path, "asgi", webauthn=WebAuthnRules(user_verification="required"))
-    user_id = world.sign_in()["user_id"]
-    without = VirtualAuthenticator(verifies_users=False)
-    assert said(register(world, without, user_id, edits=Edits())) == UNMADE
-    device = VirtualAuthenticator()
-    assert register(world, device, user_id).status == 200
-    device.verifies_users = False
-    session = world.sign_in()["session_token"]
-    answer = sign_in(world, device, edits=Edits(), asked={"user_id": user_id}, session_token=session)
-    assert said(answer) == (401, "webauthn_user_verification_required")
-
-
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"id":"a","id":"b"}', "{" * 5000, "x" * 70_000])
 def test_what_is_no_answer_is_refused(world: World, text: str) -> None:
     for path in (REGISTER, AUTHENTICATE):
         body = {"public_key_credential": text, "user_id": world.sign_in()["user_id"]}
         assert world.backend("POST", path, body).status in {400, 413}
-
-
-# -- from browsers
-
-
-def in_browser(world: World, device: VirtualAuthenticator, token: str, **more: Any) -> Answer:
-    """Make and register a passkey as a page does, and wait for the notice, which leaves behind the reply."""
-    arrived = len(world.inbox.entries())
-    start = world.browser(
-        "POST", f"{SDK}/register/start", {"domain": DOMAIN, "user_agent": "a browser", **more}, token=token
-    )
-    assert start.status == 200, start.json
-    answer = device.register(start.json["data"]["public_key_credential_creation_options"], origin=ORIGIN)
-    body = {"public_key_credential": answer, "session_duration_minutes": 60}
-    made = world.browser("POST", f"{SDK}/register", body, token=token)
-    world.inbox.arrived(arrived + 1)
-    return made
-
-
-def begin(world: World, which: str = "primary", **more: Any) -> str:
-    answer = world.browser("POST", f"{SDK}/authenticate/start/{which}", {"domain": DOMAIN}, **more)
-    assert answer.status == 200, answer.json
-    return str(answer.json["data"]["public_key_credential_request_options"])
-
-
-def finish(world: World, answer: str, **more: Any) -> Answer:
-    body = {"public_key_credential": answer, "session_duration_minutes": 60}
-    return world.browser("POST", f"{SDK}/authenticate", body, **more)
-
-
-def test_a_browser_registers_its_own_passkey_and_signs_in_by_it(world: World) -> None:
-    """WA-01, WA-05, WA-07, SS-13."""
-    device = VirtualAuthenticator()
-    token = world.sign_in()["session_token"]
-    data = in_browser(world, device, token, return_passkey_credential_options=True).json["data"]
-    assert data["__user"]["webauthn_registrations"][0]["user_agent"] == "a browser"
-    assert len(data["session"]["authentication_factors"]) == 2
-    options = begin(world)
-    assert json.loads(options)["allowCredentials"] == []
-    signed_in = finish(world, device.authenticate(options, origin=ORIGIN)).json["data"]
-    assert signed_in["user"]["user_id"] == data["user"]["user_id"]
-    assert len(signed_in["session"]["authentication_factors"]) == 1
-    again = world.sign_in()["session_token"]
-    options = begin(world, "secondary", token=again)
-    assert len(json.loads(options)["allowCredentials"]) == 1
-    stepped = finish(world, device.authenticate(options, origin=ORIGIN), token=again).json["data"]
-    assert [one["type"] for one in stepped["session"]["authentication_factors"]] == ["magic_link", "webauthn"]
-    assert finish(world, "{}").status == 400
-    assert world.browser("POST", f"{SDK}/authenticate", {"public_key_credential": "{}"}).status == 400
-
-
-def test_what_a_browser_is_asked_tells_nobody_who_is_known(world: World) -> None:
-    """A247, ENU-03: there is nothing to name a person by, and the answer is the same for everybody."""
-    enrolled(world, VirtualAuthenticator())
-    answer = world.browser("POST", f"{SDK}/authenticate/start/primary", {"domain": DOMAIN}).json["data"]
-    assert answer["userId"] == ""
-    assert json.loads(answer["public_key_credential_request_options"])["allowCredentials"] == []
-    for path in ("primary", ""):
-        body = {"domain": DOMAIN, "user_id": "user-test-x"}
-        assert world.browser("POST", f"{SDK}/authenticate/start/{path}".rstrip("/"), body).status == 400
-    for path in ("register/start", "authenticate/start/secondary"):
-        assert world.browser("POST", f"{SDK}/{path}", {"domain": DOMAIN}).status == 401
-
-
-def test_a_challenge_is_bound_to_the_session_and_the_browser_that_asked(world: World) -> None:
-    """WAN-02, A120, A123."""
-    device = VirtualAuthenticator()
-    enrolled(world, device)
-    token = world.sign_in()["session_token"]
-    assert said(finish(world, device.authenticate(begin(world, "secondary", token=token), origin=ORIGIN))) == UNABLE
-    other = world.sign_in()["session_token"]
-    answer = device.authenticate(begin(world, "secondary", token=token), origin=ORIGIN)
-    assert said(finish(world, answer, token=other)) == UNABLE
-    assert finish(world, answer, token=token).status == 200
-    bob, _ = enrolled(world, VirtualAuthenticator(), "bob@example.org")
-    options = begin(world, "secondary", token=bob["session_token"])
-    mixed = device.authenticate(options, origin=ORIGIN, using=device.credentials[0])
-    assert said(finish(world, mixed, token=bob["session_token"])) == UNABLE
-    answer = device.authenticate(begin(world), origin=ORIGIN)
-    assert said(finish(world, answer, **{"user-agent": "another browser"})) == UNABLE
-    assert finish(world, answer).status == 200
-    eve, other = (world.sign_in("eve@example.org")["session_token"] for _ in range(2))
-    start = world.browser("POST", f"{SDK}/register/start", {"domain": DOMAIN}, token=eve).json["data"]
-    made = VirtualAuthenticator().register(start["public_key_credential_creation_options"], origin=ORIGIN)
-    body = {"public_key_credential": made, "session_duration_minutes": 60}
-    elsewhere = world.browser("POST", f"{SDK}/register", body, token=other)
-    assert said(elsewhere) == (400, "no_pending_webauthn_registration")
-
-
-def test_a_passkey_of_one_person_joins_no_session_of_another(world: World) -> None:
-    """A123: a browser gets a session of its own, a backend is told."""
-    device = VirtualAuthenticator()
-    ada, _ = enrolled(world, device)
-    bob = world.sign_in("bob@example.org")
-    answer = device.authenticate(begin(world, token=bob["session_token"]), origin=ORIGIN)
-    data = finish(world, answer, token=bob["session_token"]).json["data"]
-    assert data["user"]["user_id"] == ada["user_id"]
-    assert data["session"]["session_id"] != bob["session"]["session_id"]
-    assert said(sign_in(world, device, session_token=bob["session_token"])) == (400, "user_id_mismatch")
-    device.verifies_users = False
-    answer = device.authenticate(begin(world), origin=ORIGIN, edits=Edits())
-    refusal = finish(world, answer, token=bob["session_token"])
-    assert said(refusal) == (401, "webauthn_user_verification_required")
-
-
-def test_a_browser_adds_and_removes_passkeys_behind_the_mfa_rule(world: World) -> None:
-    """WA-08, USR-10, ACC-02: with another factor enrolled the session must hold two, one of them fresh."""
-    device = VirtualAuthenticator()
-    token = world.sign_in()["session_token"]
-    made = in_browser(world, device, token, return_passkey_credential_options=True).json["data"]
-    registration = made["webauthn_registration_id"]
-    weak = world.sign_in()["session_token"]
-    start = world.browser("POST", f"{SDK}/register/start", {"domain": DOMAIN}, token=weak)
-    assert said(start) == (401, "insufficient_factors")
-    path = f"/sdk/v1/users/webauthn_registrations/{registration}"
-    assert said(world.browser("DELETE", path, token=weak)) == (401, "insufficient_factors")
-    strong = finish(world, device.authenticate(begin(world, "secondary", token=weak), origin=ORIGIN), token=weak).json[
-        "data"
-    ]["session_token"]
-    gone = world.browser("DELETE", path, token=strong).json["data"]
-    left = world.browser("POST", "/sdk/v1/sessions/authenticate", {}, token=gone["session_token"]).json["data"]
-    assert [one["type"] for one in left["session"]["authentication_factors"]] == ["magic_link"]
-
-
-def test_a_browser_names_its_own_passkeys_only(world: World) -> None:
-    _, registration = enrolled(world, VirtualAuthenticator())
-    ada, bob = world.sign_in()["session_token"], world.sign_in("bob@example.org")["session_token"]
-    path = f"{SDK}/update/{registration}"
-    named = world.browser("PUT", path, {"name": "Mine"}, token=ada)
-    assert named.json["data"]["webauthn_registration"]["name"] == "Mine"
-    assert said(world.browser("PUT", path, {"name": "Bob's"}, token=bob)) == (404, "webauthn_registration_not_found")
-    assert world.browser("PUT", path, {"name": "Nobody's"}).status == 401
-
-
-def test_who_acts_as_somebody_else_changes_none_of_their_passkeys_and_becomes_no_more_by_one(tmp_path: Path) -> None:
-    """ACC-02: support sees, and neither adds, names nor joins."""
-    world = make_world(tmp_path, "asgi", impersonation=True)
-    device = VirtualAuthenticator()
-    ada, registration = enrolled(world, device)
-    token = impersonate(world, ada["user_id"])["session_token"]
-    start = world.browser("POST", f"{SDK}/register/start", {"domain": DOMAIN}, token=token)
-    assert said(start)[1] == "session_not_mutable"
-    named = world.browser("PUT", f"{SDK}/update/{registration}", {"name": "Theirs"}, token=token)
-    assert said(named)[1] == "session_not_mutable"
-    device.verifies_users = False
-    answer = device.authenticate(begin(world, "secondary", token=token), origin=ORIGIN)
-    assert said(finish(world, answer, token=token)) == (401, "webauthn_user_verification_required")
-
-
-def test_one_network_asks_for_at_most_300_challenges_a_minute(tmp_path: Path) -> None:
-    """RAT-04: autofill asks at each opening of a page, so a network may ask often; a row is kept for each."""
-    auth = make_world(tmp_path, "asgi").auth
-
-    def ask(address: str) -> str:
-        with auth.acting_as(Caller(audience="browser", ip_address=address)):
-            try:
-                step(auth.webauthn.authenticate_start(domain=DOMAIN))
-            except Refused as refused:
-                return refused.error_type
-        return ""
-
-    assert [ask("203.0.113.9") for _ in range(301)] == [""] * 300 + ["too_many_requests"]
-    assert ask("203.0.113.10") == ""
-    assert [ask(f"2001:db8::{number:x}") for number in range(301)][-1] == "too_many_requests"
 
 
 def test_the_challenges_of_one_user_are_limited(world: World) -> None:
@@ -721,26 +485,3 @@ def test_a_stored_challenge_or_key_is_of_no_use_to_who_reads_the_store(world: Wo
     key = base64.b64decode(listed[0]["public_key"])
     for hidden in (challenge.encode(), base64.b64decode(challenge), key, repr(key)[2:-1].encode()):
         assert hidden not in dump
-
-
-@pytest.mark.parametrize(
-    ("rules", "fault"),
-    [
-        ({"domains": ("example.com",)}, "no origin of the project"),
-        ({"origins": ("https://example.com:443",)}, "default port"),
-        ({"domains": ("co.uk",)}, "public suffix"),
-        ({"domains": ("com",)}, "public suffix"),
-        ({"domains": ("127.0.0.1",)}, "IP address"),
-        ({"domains": ("Example.com",)}, "lower-case"),
-        ({"origins": ("https://example.com/",)}, "webauthn.origins"),
-        ({"origins": ("http://example.com",)}, "webauthn.origins"),
-        ({"origins": ("https://*.example.com",)}, "webauthn.origins"),
-        ({"origins": ("https://other.org",), "domains": ("example.com",)}, "lies under none"),
-        ({"attestation_roots": ("roots.pem",)}, "PEM"),
-        ({"user_verification": "discouraged"}, "user_verification"),
-    ],
-)
-def test_settings_that_cannot_work_are_refused(rules: dict[str, Any], fault: str) -> None:
-    """A119: a public suffix is a configuration error."""
-    with pytest.raises(Misconfigured, match=fault):
-        Settings(project_id="project-test-1", secret="a-secret-of-your-own", webauthn=WebAuthnRules(**rules))
