@@ -16,7 +16,8 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 from authmw.consumer.totps import operations as totps
 from authmw.factors.totp.rules import code_of, step_of
 from authmw.people.records import User
-from tests.model.machine import Outcome, SignInMachine
+from tests.model.funnel import Outcome
+from tests.model.machine import SignInMachine
 from tests.model.people import ADDRESSES, MINUTES, PICK, Held, Person
 from tests.model.sides import Side
 from tests.model.test_machine import BOUNDED
