@@ -161,7 +161,7 @@ class Auth(Products):
         return taken
 
     async def health(self) -> Health:
-        """The state of storage, limiter, keys, what waits to be sent or cleared up, the event log and the senders; holds no secret, changes and charges nothing.
+        """The state of storage, limiter, keys, what waits to be sent or cleared up, the event log, the notices and the senders; holds no secret, changes and charges nothing.
 
         Meant for a route or probe of the host's own: `200 if (await auth.health()).healthy else 503`.
         """
@@ -169,7 +169,7 @@ class Auth(Products):
 
         with suppress(StorageError):  # which is what will be found
             await self.start()
-        return await drive.brought(self.storage.io, health_of(self.core, self.keys, self.notes))
+        return await drive.brought(self.storage.io, health_of(self.core, self.keys, self.notes, self._notices))
 
     def setup(self) -> tuple[Finding, ...]:
         """What works and should still be looked at before people depend on it."""
@@ -238,7 +238,7 @@ class Auth(Products):
             drive.finish(LAST)
             self._let_go()
             self.notes.flush()
-            drive.run(self.storage.io, self.storage.close())
+            drive.run(self.storage.io, self._close())
 
     def _let_go(self) -> None:
         if self._notices is not None:
@@ -255,7 +255,12 @@ class Auth(Products):
     async def _stop(self) -> None:
         with suppress(StorageError):  # what is lost is counted, and nothing else is left to do
             await self.notes.write()
-            await self.storage.close()
+        await self._close()
+
+    async def _close(self) -> None:
+        for port in (self.core.limiter, self.storage):
+            with suppress(StorageError):  # what cannot be reached holds nothing that could be let go of
+                await drive.using(port.io, port.close)
 
 
 def _user_shown(user: User, now: datetime) -> dict[str, Any]:

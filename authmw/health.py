@@ -20,6 +20,7 @@ from authmw.ledger.notes import Notes
 from authmw.ledger.records import Delivery, Outgoing, Purge
 from authmw.limits import Limit
 from authmw.operations import Core
+from authmw.ports import Notices
 from authmw.project import StoredProject
 from authmw.settings import Settings
 from authmw.signin.keys import KeyRing
@@ -84,12 +85,13 @@ class Inspected(Protocol):
 # Is it well?
 
 
-async def health_of(core: Core, keys: KeyRing, notes: Notes) -> Health:
-    """The state of storage, limiter, keys, what waits, the event log and the senders, in this order."""
+async def health_of(core: Core, keys: KeyRing, notes: Notes, notices: Notices | None = None) -> Health:
+    """The state of storage, limiter, keys, what waits, the event log, the notices (where there are any) and the senders, in this order."""
+    aside = (_event_log(notes), *_notices(notices), *_senders(core))
     storage = await _looked_at("storage", _read_one(core))
     if storage.status == "fault":
         # What rests on storage would only say the same again, each after its own wait.
-        return Health((storage, await _looked_at("limiter", _count_nothing(core)), _event_log(notes), *_senders(core)))
+        return Health((storage, await _looked_at("limiter", _count_nothing(core)), *aside))
     return Health(
         (
             storage,
@@ -98,8 +100,7 @@ async def health_of(core: Core, keys: KeyRing, notes: Notes) -> Health:
             await _looked_at("outbox", _waiting(core, Outgoing, "outbox", "messages")),
             *[await _looked_at("changes", _unheard(core, listener.name)) for listener in core.listeners],
             await _looked_at("purges", _waiting(core, Purge, "purges", "remains of deleted subjects")),
-            _event_log(notes),
-            *_senders(core),
+            *aside,
         )
     )
 
@@ -192,6 +193,24 @@ def _event_log(notes: Notes) -> Finding:
         message = "Events of this process were lost: storage did not take them in time."
         return Finding(part="event_log", status="warning", message=message, facts=facts)
     return Finding(part="event_log", facts=facts)
+
+
+def _notices(notices: Notices | None) -> Iterator[Finding]:
+    if notices is None:
+        return
+    state = notices.state()
+    facts: dict[str, Fact] = {
+        "adapter": type(notices).__name__,
+        "hears": state.hears,
+        "tells": state.tells,
+        "waiting": state.waiting,
+    }
+    if state.hears and state.tells and not state.behind:
+        yield Finding(part="notices", facts=facts)
+        return
+    late = "does not reach its carrier" if not (state.hears and state.tells) else "has not taken in all that was told"
+    message = f"This process {late}: what one process ends, another refuses within the life of a JWT and no sooner."
+    yield Finding(part="notices", status="warning", message=message, facts=facts)
 
 
 def _senders(core: Core) -> Iterator[Finding]:

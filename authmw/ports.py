@@ -234,6 +234,20 @@ class MailServers(Protocol):
         ...
 
 
+@attrs.frozen
+class NoticesState:
+    """How the carrying of notices goes in this process.
+
+    `hears` and `tells` are False from when the carrier failed until it is reached again. `waiting` counts notices that were handed over and are not told yet; `behind` says that
+    more came than was taken in yet.
+    """
+
+    hears: bool = True
+    tells: bool = True
+    waiting: int = 0
+    behind: bool = False
+
+
 class Notices(Protocol):
     """Carries short notices from each process of a project to the others, as soon as it can. None of its methods waits or raises: what it does, it does on threads of its own.
 
@@ -246,6 +260,10 @@ class Notices(Protocol):
 
     def listen(self, since: datetime, heard: Callable[[bytes], None], lost: Callable[[], None]) -> None:
         """Call `heard` with every notice that was published after `since`, from now on, and `lost` when some may be missing. Called once."""
+        ...
+
+    def state(self) -> NoticesState:
+        """How it goes now, for `Auth.health`."""
         ...
 
     def close(self) -> None:

@@ -3,9 +3,7 @@
 What one process ends, the others refuse at once. Beside a database, leave the storage there and take limits and notices from here.
 """
 
-import contextlib
 import os
-from collections.abc import AsyncGenerator
 
 from fastapi import FastAPI
 
@@ -15,23 +13,16 @@ from authmw_adapters.redis import AsyncRedisLimiter, AsyncRedisStorage, RedisNot
 
 REDIS = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
 settings = Settings(project_id="project-test-1", secret="a-secret-of-your-own", cookies=Cookies(secure=False))
-limiter = AsyncRedisLimiter(REDIS)
 auth = Auth(
     settings,
     storage=AsyncRedisStorage(REDIS),
-    limiter=limiter,
+    limiter=AsyncRedisLimiter(REDIS),
     notices=RedisNotices(REDIS),
     email=ConsoleEmailSender(),
 )
 
 
-@contextlib.asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-    yield
-    await limiter.close()
-
-
-app = FastAPI(lifespan=lifespan)
+app = FastAPI()
 app.add_middleware(AuthMiddleware, auth=auth)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis
 
+from authmw.ports import NoticesState
 from authmw_adapters.redis import RedisNotices
 from tests.adapters.lossy import lossy_way
 from tests.redis_cluster import OwnServer, cluster_of_three, own_server
@@ -118,6 +120,27 @@ def test_where_a_server_was_restarted_something_may_be_missing_and_what_waited_i
     server.start()
     assert two.lost.wait(PATIENCE)
     assert two.hears(b"before", b"meanwhile")
+
+
+def test_a_carrier_that_is_down_is_told_of_until_it_is_up(server: OwnServer, begin: Begin) -> None:
+    one = begin(server.address)
+    one.notices.publish(b"before")
+    assert one.hears(b"before")
+    until(lambda: one.notices.state() == NoticesState())
+    server.kill()
+    one.notices.publish(b"meanwhile")
+    until(lambda: one.notices.state() == NoticesState(hears=False, tells=False, waiting=1))
+    server.start()
+    assert one.hears(b"before", b"meanwhile")
+    until(lambda: one.notices.state() == NoticesState())
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds that other threads do."""
+    latest, pause = time.monotonic() + PATIENCE, threading.Event()
+    while not holds():
+        assert time.monotonic() < latest
+        pause.wait(0.01)
 
 
 def test_where_more_was_told_than_is_kept_something_is_missing(server: OwnServer, admin: Redis, begin: Begin) -> None:

@@ -10,6 +10,8 @@ import attrs
 import pytest
 
 from authmw import Auth, Settings
+from authmw.errors import StorageError
+from authmw.ports import NoticesState
 from authmw.revoked import HELD, Denied
 from authmw.spreading import Spreader
 from authmw_adapters.memory import MemoryLimiter, MemoryStorage
@@ -23,6 +25,7 @@ class Carrier:
     told: list[bytes] = attrs.field(factory=list[bytes])
     ears: list[Callable[[bytes], None]] = attrs.field(factory=list[Callable[[bytes], None]])
     losing: list[Callable[[], None]] = attrs.field(factory=list[Callable[[], None]])
+    now: NoticesState = attrs.field(factory=NoticesState)
 
     def publish(self, notice: bytes) -> None:
         self.told.append(notice)
@@ -32,6 +35,9 @@ class Carrier:
     def listen(self, since: datetime, heard: Callable[[bytes], None], lost: Callable[[], None]) -> None:
         self.ears.append(heard)
         self.losing.append(lost)
+
+    def state(self) -> NoticesState:
+        return self.now
 
     def close(self) -> None:
         self.ears.clear()
@@ -163,3 +169,37 @@ def test_a_change_of_the_project_is_seen_by_the_other_process_at_once(tmp_path: 
     allowed = one.auth.run(one.auth.project.ip_allow_list.set(ip_addresses=["192.0.2.1"]))
     assert allowed is not None
     assert two.backend("GET", "/v1/users/user-test-1").status == 403
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (NoticesState(hears=False), "does not reach"),
+        (NoticesState(tells=False, waiting=3), "does not reach"),
+        (NoticesState(behind=True), "has not taken in"),
+    ],
+)
+def test_notices_that_do_not_come_through_are_a_warning_and_no_fault(
+    worlds: tuple[World, World], carrier: Carrier, state: NoticesState, said: str
+) -> None:
+    auth = worlds[0].auth
+    assert not auth.run(auth.health()).warned
+    carrier.now = state
+    health = auth.run(auth.health())
+    found = next(one for one in health.findings if one.part == "notices")
+    assert (health.healthy, found.status, found.facts["waiting"]) == (True, "warning", state.waiting)
+    assert said in found.message
+
+
+def test_where_storage_does_not_answer_the_state_of_notices_is_told_all_the_same(
+    worlds: tuple[World, World], carrier: Carrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auth = worlds[0].auth
+    carrier.now = NoticesState(hears=False)
+    monkeypatch.setattr(auth.core.storage, "get", _fails)
+    parts = {one.part: one.status for one in auth.run(auth.health()).findings}
+    assert (parts["storage"], parts["notices"]) == ("fault", "warning")
+
+
+async def _fails(*asked: object) -> None:
+    raise StorageError("It is down.")

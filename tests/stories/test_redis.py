@@ -36,7 +36,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, server: OwnServer) -> 
     world = make_world(tmp_path, "asgi", storage=AsyncRedisStorage(server.address, name), limiter=limits)
     with asgi_client(world.auth) as world.client:
         yield world
-        world.auth.run(limits.close())
         world.auth.close()  # Writes what is noted first, on the loop of the host.
 
 
@@ -82,6 +81,16 @@ def test_the_service_is_well_and_its_operator_is_told_what_a_crash_would_forget(
     assert "a crash may forget the last second" in " ".join(finding.message for finding in world.auth.setup())
 
 
+def test_where_lifespan_ends_the_limits_let_go_of_their_connections_too(tmp_path: Path, server: OwnServer) -> None:
+    name = f"n{uuid4().hex[:12]}"
+    limits = AsyncRedisLimiter(server.address, name)
+    world = make_world(tmp_path, "asgi", storage=AsyncRedisStorage(server.address, name), limiter=limits)
+    with asgi_client(world.auth) as world.client:
+        world.sign_in()
+        assert list(limits._clients.values())
+    assert not list(limits._clients.values())
+
+
 @pytest.mark.parametrize("revoking", ["asgi", "wsgi"])
 def test_what_one_process_ends_another_refuses_at_once(tmp_path: Path, server: OwnServer, revoking: str) -> None:
     """TOK-08: an asynchronous and a blocking host over one storage, told of each other by notices."""
@@ -102,5 +111,4 @@ def test_what_one_process_ends_another_refuses_at_once(tmp_path: Path, server: O
         assert one.backend("POST", "/v1/sessions/revoke", {"session_token": body["session_token"]}).status == 200
         assert told.wait(30)
         assert two.visit("/who", cookie).status == 401
-        asgi.auth.run(slow[1].close())
     wsgi.auth.close()

@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from authmw import drive
+from authmw.ports import NoticesState
 from authmw_adapters.redis.connections import OPTIONS
 
 KEPT = 10_000
@@ -56,6 +57,9 @@ class RedisNotices:
     _waiting: deque[bytes]
     _telling: threading.Thread | None
     _hearing: threading.Thread | None
+    _deaf: bool
+    _mute: bool
+    _behind: bool
 
     def __init__(self, address: str, prefix: str = "authmw", *, cluster: bool = False) -> None:
         if not prefix or "{" in prefix or "}" in prefix:
@@ -83,6 +87,10 @@ class RedisNotices:
         self._ear = _Ear(heard, lost)
         self._hearing = self._started(self._hear)
 
+    def state(self) -> NoticesState:
+        """How it goes now."""
+        return NoticesState(not self._deaf, not self._mute, len(self._waiting), self._behind)
+
     def close(self) -> None:
         """Tell what waits, if it can be told at once, and stop."""
         self._ended.set()
@@ -96,6 +104,7 @@ class RedisNotices:
         self._ended, self._came = threading.Event(), threading.Condition()
         self._waiting = deque(maxlen=KEPT)
         self._telling = self._hearing = None
+        self._deaf = self._mute = self._behind = False
 
     def _forked(self) -> None:
         """In a child no thread goes on: what the parent's were to do is the parent's, and ours hears from where the parent was."""
@@ -128,6 +137,7 @@ class RedisNotices:
                 finally:
                     client.close()
             except (RedisError, OSError):
+                self._mute = True
                 if self._ended.wait(_PAUSES[min(failed, len(_PAUSES) - 1)]):
                     return
                 failed += 1
@@ -141,6 +151,7 @@ class RedisNotices:
                     return
                 notice = self._waiting[0]
             client.xadd(self._key, {"n": notice}, maxlen=KEPT, approximate=True)
+            self._mute = False
             with self._came:
                 if self._waiting and self._waiting[0] is notice:
                     self._waiting.popleft()
@@ -153,9 +164,10 @@ class RedisNotices:
             try:
                 with self._node() as client:
                     self._look_whether_all_is_there(client)
-                    failed = 0
+                    failed, self._deaf = 0, False
                     self._hear_on(client)
             except (RedisError, OSError):
+                self._deaf = True
                 self._ended.wait(_PAUSES[min(failed, len(_PAUSES) - 1)])
                 failed += 1
 
@@ -191,6 +203,7 @@ class RedisNotices:
     def _hear_on(self, client: Any) -> None:
         while not self._ended.is_set():
             told: Any = client.xread({self._key: self._last}, count=_AT_ONCE, block=_BLOCK)
+            self._behind = any(len(entries) == _AT_ONCE for _, entries in told or ())
             for _, entries in told or ():
                 for place, fields in entries:
                     if self._ear is not None and b"n" in fields:
