@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 export UV_SYSTEM_CERTS = 1
-.PHONY: demo test check bench bench-databases guarded failover soak coverage lock revision clean
+.PHONY: demo test check bench bench-databases bench-growth bench-capacity guarded failover soak coverage lock revision clean
 
 demo: .venv/ready
 	$(BIN)/authmw dev $(if $(PORT),--port $(PORT))
@@ -23,6 +23,10 @@ bench: .venv/bench-ready
 # Sign-ins a second on the databases of this machine, beside their commits alone.
 bench-databases: .venv/ready
 	PYTHONPATH=.:adapters $(BIN)/python -m benchmarks.databases
+
+# What does not grow with the number of people: SIZE of them (a million, if not said) beside a thousand, loaded in bulk on PostgreSQL and SQLite.
+bench-growth: .venv/ready
+	PYTHONPATH=.:adapters $(BIN)/python -u -m benchmarks.large --size $(or $(SIZE),1000000) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(ON),--on $(ON))
 
 # Instructions of fixed work: a change that makes one figure a quarter worse fails with its name.
 guarded: .venv/ready
