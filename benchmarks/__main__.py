@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import flows, giveups, growth, imports, over_http, peers, requests
+from benchmarks import flows, giveups, growth, imports, outside, over_http, peers, requests
 from benchmarks.picture import picture
 
 RESULTS = Path(__file__).parent / "results"
@@ -36,6 +36,7 @@ def measure(*, times: int = 150, rounds: int = 150) -> dict[str, dict[str, dict[
         loop = runner.get_loop()
         in_process = requests.over_bare(loop, times=times, rounds=rounds)
         others = peers.over_bare(loop, times=max(1, times // 3), rounds=max(1, rounds // 3))
+        others |= outside.over_bare(times=max(1, times // 3), rounds=max(1, rounds // 3))
         renewed = requests.renewals(loop, times=max(5, times * 2))
         full = rounds > 2
         grown = growth.grown(loop) if full else growth.grown(loop, sizes=(20, 100), times=2, rounds=1)
