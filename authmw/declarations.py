@@ -126,8 +126,12 @@ class Operation:
         }
 
     def _refusal(self, fault: Exception) -> str:
-        """The protocol of OAuth has codes of its own, so only the other doors tell which field was out of its bounds."""
-        return "bad_request" if self.door == "oauth" else refusal_of(self.path.split("/")[2], _bound_met(fault))
+        """The protocol of OAuth has codes of its own, so only the other doors tell which field was at fault."""
+        text = str(fault)
+        at = _AT.search(text)
+        if self.door == "oauth" or at is None or _MISSING.match(text):
+            return "bad_request"
+        return refusal_of(self.path.split("/")[2], at.group(1), shaped=", got `" not in text)
 
     def check(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Hold the arguments of a Python call to the bounds of the wire."""
@@ -177,15 +181,6 @@ def without_null(value: Any, shape: type[msgspec.Struct] | None) -> Any:
 
 _AT = re.compile(r" - at `(\$[^`]*)`\Z")
 _MISSING = re.compile(r"\AObject missing required field `(\w+)`")
-
-
-def _bound_met(fault: Exception) -> str:
-    """The path of a value that has the right JSON type and is out of its bounds; none for any other fault."""
-    text = str(fault)
-    at = _AT.search(text)
-    if at is None or ", got `" in text or _MISSING.match(text):
-        return ""
-    return at.group(1)
 
 
 def describe_fault(fault: Exception) -> str:

@@ -1,7 +1,7 @@
 """Which refusal a field's bounds have: a value of the right JSON type that is out of them is refused by the exact type where there is one, any other fault as `bad_request`.
 
 Law: a field is named by its name; behind the product's area of the address (`otps.`) where one name means different things in two of them; with `[...]` for what stands in a
-list. A missing value and one of another JSON type are faults of the request, not of the value, and stay `bad_request`.
+list. A missing value and one of another JSON type are faults of the request, not of the value, and stay `bad_request`, but for metadata, of which the type is all that is asked.
 """
 
 from __future__ import annotations
@@ -126,11 +126,19 @@ FIELDS: Final[dict[str, str]] = {
 }
 """The error type of a value that is out of its field's bounds."""
 
+SHAPES: Final[dict[str, str]] = {
+    "trusted_metadata": "metadata_invalid_format",
+    "untrusted_metadata": "metadata_invalid_format",
+}
+"""The error type of a value that has another JSON type than its field."""
+
 _PLACE = re.compile(r"\[\d+\]")
 
 
-def refusal_of(area: str, path: str) -> str:
-    """The error type for a value out of bounds at this path (`$.attributes.ip_address`) of an operation whose address is under `/v1/{area}`."""
+def refusal_of(area: str, path: str, *, shaped: bool) -> str:
+    """The error type for a fault at this path (`$.attributes.ip_address`) of an operation whose address is under `/v1/{area}`. `shaped` if the value has the right JSON type."""
+    if not shaped:
+        return SHAPES.get(path.removeprefix("$."), "bad_request")
     names = _PLACE.sub("[...]", path.removeprefix("$."))
     asked = (f"{area}.{names}", names, names.rpartition(".")[2])
     return next((FIELDS[one] for one in asked if one in FIELDS), "bad_request")

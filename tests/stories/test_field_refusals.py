@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from msgspec.inspect import ListType, StructType, UnionType, type_info
 
-from authmw.error_types.fields import FIELDS
+from authmw.error_types.fields import FIELDS, SHAPES
 from authmw.errors import Refused
 from tests.world import World, asgi_client, make_world
 
@@ -40,7 +40,7 @@ def fields(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("name", [*FIELDS, *SHAPES])
 def test_a_name_of_the_table_is_that_of_a_field(fields: set[str], name: str) -> None:
     assert name in fields
 
@@ -63,6 +63,9 @@ def test_a_name_of_the_table_is_that_of_a_field(fields: set[str], name: str) -> 
         ("/v1/sessions/authenticate", {"session_token": "x" * 513}, "invalid_session_token"),
         ("/v1/users/search", {"limit": 1001}, "user_search_invalid_limit"),
         ("/v1/users/search", {"query": {"operator": "XOR", "operands": []}}, "user_search_invalid_operator"),
+        ("/v1/users", {"trusted_metadata": "x"}, "metadata_invalid_format"),
+        ("/v1/users", {"untrusted_metadata": [1]}, "metadata_invalid_format"),
+        ("/v1/users/search", {"query": {"operator": "OR", "operands": [{"filter_name": 7, "filter_value": []}]}}, "user_search_filter_name_must_be_string"),
         ("/v1/m2m/clients/search", {"limit": 1001}, "bad_request"),
         ("/v1/m2m/clients", {"client_name": "x" * 129}, "m2m_client_invalid_client_name"),
         ("/v1/m2m/clients", {"scopes": ["x" * 513]}, "invalid_m2m_client_scope"),

@@ -28,8 +28,10 @@ def filter_of(operator: str, operands: list[dict[str, Any]], providers: Collecti
 
 def _operand(operand: dict[str, Any], providers: Collection[OAuthProvider]) -> Filter:
     name, value = operand.get("filter_name"), operand.get("filter_value")
-    if not isinstance(name, str):
+    if name is None:
         raise Refused("user_search_missing_filter_name")
+    if not isinstance(name, str):
+        raise Refused("user_search_filter_name_must_be_string")
     if name not in FILTERS:
         raise Refused("user_search_filter_name_not_recognized")
     if value is None:
