@@ -28,7 +28,7 @@ from authmw.http.sessions import clear_cookies, cookie_of, set_cookies
 from authmw.operations import declaration, known, visit
 from authmw.rows import Row
 from authmw.settings import PasswordRules
-from authmw.signin.sessions import live_by_token
+from authmw.signin.sessions import can_be_token, live_by_token
 from authmw.switches import is_switched_off
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
@@ -139,14 +139,17 @@ def _said(row: Row, request: Request, own: dict[str, str]) -> Request:
 
 
 def session_token_of(auth: Auth, request: Request) -> tuple[str, bool]:
-    """The session token a browser carries, and whether a cookie brought it. Refused without a valid public token."""
+    """The session token a browser carries, and whether a cookie brought it. Refused without a valid public token.
+
+    What cannot be a token is none (SES-03): the vendor's client would carry it for ever, for it forgets a session only when it hears that there is none.
+    """
     user, password = basic(request.header("authorization"))
     if not auth.core.project.current.holds_public_token(user):
         raise Refused("unauthorized_credentials")
     if password and password != user:
-        return password, False
+        return (password if can_be_token(password) else ""), False
     cookie = cookie_of(auth, request, auth.settings.cookies.session())
-    return cookie or "", cookie is not None
+    return (cookie if cookie is not None and can_be_token(cookie) else ""), cookie is not None
 
 
 def check_origin(auth: Auth, request: Request, *, by_cookie: bool) -> None:

@@ -108,9 +108,14 @@ class Live:
     subject: Subject
 
 
+def can_be_token(text: str) -> bool:
+    """Whether a text has the form of an opaque token."""
+    return 20 <= len(text) <= 128 and text.isascii()
+
+
 async def live_by_token(storage: Storage, token: str, settings: Settings, now: datetime) -> Live:
     """The session of an opaque token. Refused: `session_not_found`, or `invalid_session_token` for one that was just replaced or cannot be one."""
-    if not 20 <= len(token) <= 128 or not token.isascii():
+    if not can_be_token(token):
         raise Refused("invalid_session_token")
     digest = tokens.digest(token)
     session = await storage.find(Session, "digest", (digest,))

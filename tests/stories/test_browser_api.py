@@ -273,3 +273,24 @@ def test_who_adds_the_address_of_another_is_answered_as_for_any_and_nothing_is_s
     world.clock.advance(seconds=2)
     body = {"email": "taken@example.org", "session_token": token}
     assert error(world.backend("POST", f"/v1/{product}/email/send", body)) == (400, "duplicate_email")
+
+
+@pytest.mark.parametrize("text", ["x", "x" * 129, "\u00fc" * 30])
+def test_what_cannot_be_a_session_token_is_none_so_that_the_client_forgets_it(world: World, text: str) -> None:
+    """SES-03: the vendor's client drops what it carries for `user_unauthenticated`, and for `invalid_session_token` asks again for ever."""
+    for method, path in (("GET", "/sdk/v1/users/me"), ("POST", "/sdk/v1/sessions/authenticate")):
+        body = None if method == "GET" else {}
+        assert error(world.browser(method, path, body, token=text)) == (401, "user_unauthenticated")
+        if text.isascii():
+            carried = world.browser(method, path, body, cookie=f"{OPAQUE}={text}", origin=URL)
+            assert error(carried) == (401, "user_unauthenticated")
+
+
+def test_what_cannot_be_a_session_token_keeps_nobody_from_signing_in(world: World) -> None:
+    body = {"token": ask(world), "session_duration_minutes": 60}
+    assert world.browser("POST", SIGN_IN, body, token="x").status == 200
+
+
+def test_a_change_that_rests_on_a_cookie_is_told_as_one_whatever_stands_in_it(world: World) -> None:
+    answer = world.browser("POST", "/sdk/v1/sessions/revoke", {}, cookie=f"{OPAQUE}=x", origin="https://evil.example")
+    assert error(answer) == (403, "cross_site_request")
