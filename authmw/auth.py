@@ -17,7 +17,7 @@ from authmw.errors import Misconfigured, StorageError
 from authmw.guard.bearer import BearerGuard
 from authmw.guard.sessions import SessionGuard
 from authmw.limits import RateLimiter
-from authmw.operations import Caller, Core, Visit, joined, visit
+from authmw.operations import SKEW, Caller, Core, Visit, joined, visit
 from authmw.people.records import User
 from authmw.ports import (
     BreachSource,
@@ -26,12 +26,13 @@ from authmw.ports import (
     Fetcher,
     MailServers,
     Notices,
+    SessionCache,
     SMSSender,
     WhatsAppSender,
 )
 from authmw.products import Products
 from authmw.project import CurrentProject
-from authmw.revoked import Denied
+from authmw.revoked import HELD, Denied
 from authmw.settings import Settings
 from authmw.signin.keys import KeyRing
 from authmw.storage import Storage, description
@@ -46,6 +47,8 @@ _log = logging.getLogger("authmw")
 
 class Auth(Products):
     """One environment of one project: its products, ready to be called, mounted and guarded by.
+
+    `notices` and `session_cache` are for projects of several processes; give each of them the same, workers too.
 
     Raises Misconfigured if settings and adapters cannot work together, naming every fault.
     """
@@ -64,6 +67,7 @@ class Auth(Products):
         mail_servers: MailServers | None = None,
         breaches: BreachSource | None = None,
         notices: Notices | None = None,
+        session_cache: SessionCache | None = None,
         clock: Clock | None = None,
     ) -> None:
         # What only a made `Auth` needs is loaded now, and not by whoever only imports authmw.
@@ -103,6 +107,12 @@ class Auth(Products):
             breaches=breaches,
             peppers=settings.peppers(),
         )
+        if session_cache is not None:
+            from authmw.people.cached import Copies
+
+            self.core.copies = Copies(session_cache, self.core.roots, settings.project_id)
+            # What one process ended, the others refuse as long as a copy of it may be believed.
+            self.core.denied.held = max(HELD, session_cache.kept + SKEW)
         self._check()
         self.keys = KeyRing(self.core)
         self.bearer = BearerGuard(self.core, self.keys)
@@ -161,7 +171,7 @@ class Auth(Products):
         return taken
 
     async def health(self) -> Health:
-        """The state of storage, limiter, keys, what waits to be sent or cleared up, the event log, the notices and the senders; holds no secret, changes and charges nothing.
+        """The state of storage, limiter, keys, what waits to be sent or cleared up, the event log, the session cache, the notices and the senders; holds no secret, changes and charges nothing.
 
         Meant for a route or probe of the host's own: `200 if (await auth.health()).healthy else 503`.
         """
@@ -258,7 +268,10 @@ class Auth(Products):
         await self._close()
 
     async def _close(self) -> None:
-        for port in (self.core.limiter, self.storage):
+        cache = self.core.copies.cache if self.core.copies else None
+        for port in (self.core.limiter, cache, self.storage):
+            if port is None:
+                continue
             with suppress(StorageError):  # what cannot be reached holds nothing that could be let go of
                 await drive.using(port.io, port.close)
 

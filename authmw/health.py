@@ -20,6 +20,7 @@ from authmw.ledger.notes import Notes
 from authmw.ledger.records import Delivery, Outgoing, Purge
 from authmw.limits import Limit
 from authmw.operations import Core
+from authmw.people.cached import Copies
 from authmw.ports import Notices
 from authmw.project import StoredProject
 from authmw.settings import Settings
@@ -86,8 +87,9 @@ class Inspected(Protocol):
 
 
 async def health_of(core: Core, keys: KeyRing, notes: Notes, notices: Notices | None = None) -> Health:
-    """The state of storage, limiter, keys, what waits, the event log, the notices (where there are any) and the senders, in this order."""
-    aside = (_event_log(notes), *_notices(notices), *_senders(core))
+    """The state of storage, limiter, keys, what waits, the event log, the session cache and the notices (where there are any) and the senders, in this order."""
+    copies = [await _looked_at("session_cache", _read_no_copy(core.copies))] if core.copies else []
+    aside = (_event_log(notes), *copies, *_notices(notices), *_senders(core))
     storage = await _looked_at("storage", _read_one(core))
     if storage.status == "fault":
         # What rests on storage would only say the same again, each after its own wait.
@@ -128,6 +130,17 @@ async def _count_nothing(core: Core) -> Finding:
     limiter = core.limiter
     await drive.using(limiter.io, limiter.peek, _PROBE, core.clock.now())
     return Finding(part="limiter", facts={"io": limiter.io, "adapter": type(limiter).__name__})
+
+
+async def _read_no_copy(copies: Copies) -> Finding:
+    cache = copies.cache
+    facts: dict[str, Fact] = {"io": cache.io, "adapter": type(cache).__name__}
+    try:
+        await drive.using(cache.io, cache.get, "health")
+    except StorageError:
+        message = "It does not answer: storage is asked at each renewal, and a session that is ended may go on elsewhere for as long as copies are kept."
+        return Finding(part="session_cache", status="warning", message=message, facts=facts)
+    return Finding(part="session_cache", facts=facts)
 
 
 async def _open_keys(keys: KeyRing) -> Finding:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from authmw.clock import Clock
     from authmw.crypto.roots import RootKeys
     from authmw.limits import RateLimiter
+    from authmw.people.cached import Copies
     from authmw.ports import (
         BreachSource,
         DeviceIntelligence,
@@ -246,6 +247,7 @@ class Core:
     mail_servers: MailServers | None = None
     listeners: Listeners
     breaches: BreachSource | None = None
+    copies: Copies | None = None
     peppers: RootKeys | None = attrs.field(default=None, repr=False)
 
 

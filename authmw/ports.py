@@ -7,7 +7,7 @@ None or raises; its errors hold no address, no text and no code.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeAlias
 
 import attrs
@@ -231,6 +231,38 @@ class MailServers(Protocol):
 
     async def take_mail(self, domain: str) -> bool | None:
         """Whether mail for a domain (A-labels) has somewhere to go: an MX record that is not null (RFC 7505), or an address (RFC 5321 section 5.1). None: it cannot be told now."""
+        ...
+
+
+class SessionCache(Protocol):
+    """Keeps copies of sessions and their users beside storage, for all processes of a project. It may lose any of them at any time and is never the only one to hold something.
+
+    Copies come sealed, under keys that say nothing. Every method raises `authmw.errors.StorageError` if the cache cannot be reached.
+    """
+
+    @property
+    def io(self) -> IO:
+        """How the methods wait. None of them waits longer than it is worth: storage could be asked meanwhile."""
+        ...
+
+    @property
+    def kept(self) -> timedelta:
+        """For how long, at most, what was read from storage is believed. The same for all processes."""
+        ...
+
+    async def get(self, key: str) -> bytes | None:
+        """The copy under a key."""
+        ...
+
+    async def put(self, key: str, version: int, copy: bytes, lives: timedelta) -> None:
+        """Keep a copy of this version of a record for so long, in one act with looking whether a later version is known; then nothing is changed.
+
+        Without a copy (b"") it says that a commit is about to write this version: what is earlier is given to nobody, and kept no more, for so long.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections; the next call opens them again."""
         ...
 
 

@@ -20,7 +20,9 @@ MOST = 50_000
 class Denied:
     """The deny set of one `Auth`."""
 
-    def __init__(self) -> None:
+    def __init__(self, held: timedelta = HELD) -> None:
+        self.held = held
+        """For so long what was ended is held: longer than a JWT may live that knows nothing of it."""
         self._lock = threading.Lock()
         # In the order of their ends. An end that is told again never leaves the set meanwhile: whoever asks takes no lock.
         self._sessions: OrderedDict[str, datetime] = OrderedDict()
@@ -49,11 +51,11 @@ class Denied:
         with self._lock:
             self._drop(now)
             if epoch is None:
-                self._sessions[name] = now + HELD
+                self._sessions[name] = now + self.held
                 self._sessions.move_to_end(name)
             else:
                 lowest = max(epoch, self._epochs.get(name, (0, now))[0])
-                self._epochs[name] = (lowest, now + HELD)
+                self._epochs[name] = (lowest, now + self.held)
                 self._epochs.move_to_end(name)
             self._make_room()
         self._tell()
@@ -61,7 +63,7 @@ class Denied:
     def doubt(self, now: datetime) -> None:
         """Something may have ended that this process was not told of: until no JWT from before can live, storage is asked."""
         with self._lock:
-            self._doubt_until(now + HELD)
+            self._doubt_until(now + self.held)
         self._tell()
 
     def doubtful(self, now: datetime) -> bool:

@@ -18,7 +18,6 @@ import msgspec
 
 from authmw.crypto.roots import RootKeys
 from authmw.ports import Notices
-from authmw.revoked import HELD
 from authmw.typed import from_json
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class Spreader:
         core = self._core
         core.denied.spread = self._ended
         core.project.spread = lambda: self._tell(_Notice("project", core.clock.now()))
-        self._notices.listen(core.clock.now() - HELD, self.hear, self.lose)
+        self._notices.listen(core.clock.now() - core.denied.held, self.hear, self.lose)
 
     def hear(self, notice: bytes) -> None:
         """Take in what another process told. Anything else is passed over, and never raises."""
@@ -69,7 +68,7 @@ class Spreader:
                 _log.warning("notice_refused")  # once: whoever writes nonsense shall not fill the log
             return
         core, now = self._core, self._core.clock.now()
-        if said.at + HELD <= now or not self._is_new(notice):
+        if said.at + core.denied.held <= now or not self._is_new(notice):
             return
         if said.about == "project":
             core.project.outdate()

@@ -1,6 +1,7 @@
 """FastAPI: a service of several processes that keeps everything in one Redis node (`appendonly yes`, `appendfsync always`, `maxmemory-policy noeviction`).
 
-What one process ends, the others refuse at once. Beside a database, leave the storage there and take limits and notices from here.
+What one process ends, the others refuse at once. Beside a database, leave the storage there, take limits and notices from here, and give `Auth` a `session_cache=AsyncRedisSessionCache(REDIS)`:
+it spares the database most renewals of sessions.
 """
 
 import os

@@ -168,7 +168,7 @@ def make_world(folder: Path, host: str, **settings: Any) -> World:
     inbox, clock = Mailbox(), settings.pop("clock", None) or FixedClock()
     ports = {
         name: settings.pop(name)
-        for name in ("fetcher", "devices", "mail_servers", "breaches", "notices")
+        for name in ("fetcher", "devices", "mail_servers", "breaches", "notices", "session_cache")
         if name in settings
     }
     storage = settings.pop("storage", None) or (

@@ -1,7 +1,7 @@
 """The session behind a request's cookies: verified without storage while the JWT lives, renewed from it when not.
 
 Law: a session is what its JWT's signature proves, unless it was ended in this process or in one that told of it; only what was verified is remembered, in bounded caches that a revocation
-clears. With `exact_revocation` storage is asked on every request, and nobody is given what was read for another.
+clears. A renewal may rest on copies that all processes share (`people.cached`). With `exact_revocation` storage is asked on every request, and nobody is given what was read for another.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from authmw.guard.remembered import LONGEST, SAMPLE, Remembered
 from authmw.guard.verified import Seen, VerifiedSession, session_of
 from authmw.ledger.commits import touch
 from authmw.operations import Core
+from authmw.people.cached import CopiedReads
 from authmw.people.records import Session, User
 from authmw.permissions import Policy
 from authmw.signin.keys import KeyRing
 from authmw.signin.rules import category_of, lives, needs_touch, roles_of
-from authmw.signin.sessions import claims_of, live_by_id, live_by_token
+from authmw.signin.sessions import Live, claims_of, live_by_id, live_by_token
 from authmw.single_flight import SingleFlight
 from authmw.storage import Update
 
@@ -214,18 +215,37 @@ class SessionGuard:
     async def _renewed(self, token: str, now: datetime) -> Found:
         """The session of an opaque token with a fresh JWT. The token stays as it is: other tabs carry it too. No event tells of it."""
         core, since = self._core, self._tokens.revocations
-        live = await live_by_token(core.storage, token, core.settings, now)
+        live, until = await self._live(token, now)
         session = live.session
         if needs_touch(session, now, core.settings.sessions):
             session = attrs.evolve(session, last_accessed_at=now)
-            await touch(core.storage, Update(session))
+            await touch(core, Update(session))
         key = await self._keys.active()
         claims = claims_of(core.settings, session, live.subject, now)
+        if until is not None:
+            claims["exp"] = min(claims["exp"], int(until.timestamp()))
         fresh, said = jwts.sign(key, claims), jwts.signed(key, claims)
         found = self._as_found(session_of(said, _categories(said)), fresh_jwt=fresh)
         if not self._exact:
             self._tokens.put(token, found, said.expires_at, since)
         return found
+
+    async def _live(self, token: str, now: datetime) -> tuple[Live, datetime | None]:
+        """The session of an opaque token, and until when that is believed if it may come from copies. They refuse nobody: where they would, storage is asked."""
+        core = self._core
+        if core.copies is None or self._asks(now):
+            return await live_by_token(core.storage, token, core.settings, now), None
+        reads = CopiedReads(core.copies, core.storage, core.clock.now)
+        try:
+            live = await live_by_token(reads, token, core.settings, now)
+            said = live.session
+            if not reads.copied or not core.denied.holds(said.session_id, said.subject_id, said.subject_epoch):
+                return live, reads.until
+        except Refused:
+            if not reads.copied:
+                raise
+        reads = CopiedReads(core.copies, core.storage, core.clock.now, fresh=True)
+        return await live_by_token(reads, token, core.settings, now), reads.until
 
 
 @attrs.frozen

@@ -18,8 +18,8 @@ from authmw.ledger.deriving import deliveries_of
 from authmw.ledger.lanes import places_of
 from authmw.ledger.reading import Remembering
 from authmw.ledger.records import Event
-from authmw.operations import Call, current_call
-from authmw.storage import Insert, Storage, Write
+from authmw.operations import Call, Core, current_call
+from authmw.storage import Insert, Write
 
 _log = logging.getLogger("authmw")
 KEPT = timedelta(days=30)
@@ -86,6 +86,7 @@ async def commit(*writes: Write, subject_id: str = "", factor: str = "", refusal
 
 async def _commit_once(call: Call, writes: tuple[Write, ...], event: Event) -> None:
     try:
+        await _outdate(call.core, writes)
         await call.store.commit(*writes)
     except Conflict:
         call.met = places_of(writes)
@@ -107,18 +108,26 @@ async def follow(call: Call) -> None:
             _log.error("failed_after_commit", extra={"action": call.operation.action, "fault": type(fault).__name__})
 
 
-async def touch(storage: Storage, write: Write) -> None:
+async def touch(core: Core, write: Write) -> None:
     """Commit what may as well be lost, such as when a session was last seen."""
     try:
-        await storage.commit(write)
+        await _outdate(core, (write,))
+        await core.storage.commit(write)
     except Conflict:
         return
 
 
-async def settle(storage: Storage, *writes: Write) -> bool:
+async def settle(core: Core, *writes: Write) -> bool:
     """Commit background work; False if another has settled it."""
     try:
-        await storage.commit(*writes)
+        await _outdate(core, writes)
+        await core.storage.commit(*writes)
     except Conflict:
         return False
     return True
+
+
+async def _outdate(core: Core, writes: tuple[Write, ...]) -> None:
+    """Before a commit, so that from then on no process is given a copy of what was, also if this one does not live to tell."""
+    if core.copies is not None:
+        await core.copies.outdate(writes)

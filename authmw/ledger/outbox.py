@@ -75,7 +75,7 @@ async def deliver(core: Core, outgoing: Outgoing) -> SendingFailed | None:
             rest = msgspec.structs.replace(payload, to=payload.to[sent:])
             resealed = _sealed(core, outgoing.outgoing_id, rest)
             claimed = attrs.evolve(outgoing, sealed=resealed, due_at=core.clock.now() + CLAIMED)
-            if not await settle(core.storage, Update(claimed)):
+            if not await settle(core, Update(claimed)):
                 return None
             outgoing = attrs.evolve(claimed, version=outgoing.version + 1)
         failure = await _attempt(core, outgoing, payload, recipient)
@@ -92,7 +92,7 @@ async def deliver(core: Core, outgoing: Outgoing) -> SendingFailed | None:
 async def _settled(core: Core, *writes: Write) -> None:
     """Write what became of a message. Where storage does not take it the message is due again: it may come twice, and the call that asked for it stands either way."""
     try:
-        await settle(core.storage, *writes)
+        await settle(core, *writes)
     except StorageError:
         _log.error("message_not_settled")
 
@@ -192,7 +192,7 @@ async def dispatch_due(core: Core, now: datetime, limit: int = 50) -> int:
     for message in page.records:
         # Those before it may have taken long: it is claimed from this moment on, and not from the beginning of the round.
         claimed = attrs.evolve(message, due_at=core.clock.now() + CLAIMED)
-        if await settle(core.storage, Update(claimed)):
+        if await settle(core, Update(claimed)):
             taken += 1
             await deliver(core, attrs.evolve(claimed, version=message.version + 1))
     return taken

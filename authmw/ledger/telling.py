@@ -58,7 +58,7 @@ async def _wait_behind(core: Core, listener: Listener, object_id: str, those: Se
     waits = False
     for one in those:
         if first is not None and first.position < one.position:
-            waits |= await settle(core.storage, Update(attrs.evolve(one, due_at=first.due_at, waiting=True)))
+            waits |= await settle(core, Update(attrs.evolve(one, due_at=first.due_at, waiting=True)))
     return waits
 
 
@@ -98,7 +98,7 @@ async def _tell_in_order(core: Core, listener: Listener, object_id: str, mine: D
             if first.due_at > now and not first.waiting:
                 return heard
             claimed = attrs.evolve(first, due_at=now + CLAIMED, waiting=False)
-            if not await settle(core.storage, Update(claimed)):
+            if not await settle(core, Update(claimed)):
                 continue
             first = attrs.evolve(claimed, version=first.version + 1)
         if not await _told(core, listener, first):
@@ -121,7 +121,7 @@ async def _told(core: Core, listener: Listener, delivery: Delivery) -> bool:
         return await _failed(core, delivery, "StorageError")
     except Exception as fault:  # noqa: BLE001 -- whatever the host's code raises, others are told all the same
         return await _failed(core, delivery, type(fault).__name__)
-    await settle(core.storage, Delete(delivery))
+    await settle(core, Delete(delivery))
     return True
 
 
@@ -144,8 +144,8 @@ async def _failed(core: Core, delivery: Delivery, fault: str) -> bool:
     facts = {"listener": delivery.listener, "event_id": delivery.delivery_id.partition("/")[0], "fault": fault}
     if due_at < delivery.expires_at:
         _log.warning("listener_failed", extra={**facts, "attempts": delivery.attempts + 1})
-        await settle(core.storage, Update(attrs.evolve(delivery, due_at=due_at, attempts=delivery.attempts + 1)))
+        await settle(core, Update(attrs.evolve(delivery, due_at=due_at, attempts=delivery.attempts + 1)))
     else:
         _log.error("change_given_up", extra=facts)
-        await settle(core.storage, Delete(delivery))
+        await settle(core, Delete(delivery))
     return False

@@ -63,13 +63,13 @@ async def _purge(core: Core, purge: Purge) -> bool:
             subject = await core.storage.get(User, purge.subject_id) if kind is Credential else None
             remains = [record for record in found.records if _remains(record, purge, subject)]
             if remains:
-                if not await settle(core.storage, Update(purge), *(Delete(record) for record in remains)):
+                if not await settle(core, Update(purge), *(Delete(record) for record in remains)):
                     return False
                 purge = attrs.evolve(purge, version=purge.version + 1)
             after = found.cursor
             if after is None:
                 break
-    return await settle(core.storage, Delete(purge))
+    return await settle(core, Delete(purge))
 
 
 def _remains(record: Any, purge: Purge, subject: User | None) -> bool:

@@ -74,7 +74,7 @@ class KeyRing:
             await self.load(force=True)
             if purpose not in self._active:
                 made = await _made(self._core, "active", purpose)
-                await settle(self._core.storage, Insert(made), _marked(marker, purpose, made.kid))
+                await settle(self._core, Insert(made), _marked(marker, purpose, made.kid))
                 await self.load(force=True)
         raise StorageError("No signing key could be made.")
 
@@ -157,7 +157,7 @@ class KeyRing:
             if stored.state == "active":
                 # The first step may only make the key that the second puts in this one's place.
                 await rotate_keys(self._core, cast("Purpose", stored.purpose))
-            elif await settle(self._core.storage, Delete(stored)):
+            elif await settle(self._core, Delete(stored)):
                 await self.load(force=True)
                 self._core.denied.forget()
                 return True
@@ -237,8 +237,8 @@ async def rotate_keys(core: Core, purpose: Purpose = "session") -> None:
     if readable:
         over = [key for key in stored if key.state == "active"] + [key for key in following if key not in readable]
         retired = [Update(attrs.evolve(key, state="retired", expires_at=now + RETIRED)) for key in over]
-        await settle(core.storage, *retired, Update(attrs.evolve(readable[0], state="active")))
-    await settle(core.storage, Insert(await _made(core, "next", purpose)))
+        await settle(core, *retired, Update(attrs.evolve(readable[0], state="active")))
+    await settle(core, Insert(await _made(core, "next", purpose)))
 
 
 @record("first_keys", key="name")

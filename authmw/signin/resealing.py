@@ -65,7 +65,7 @@ async def _is_older(core: Core, record: StoredKey | Credential, *, write: bool) 
         after = resealed(core.roots, record) if isinstance(record, Credential) else resealed_key(core, record)
         if not needs_resealing(core.roots, record.sealed):
             return False
-        if not write or await settle(core.storage, Update(after)):
+        if not write or await settle(core, Update(after)):
             return True
         key = record.part_id if isinstance(record, Credential) else record.kid
         standing = await core.storage.get(type(record), key)

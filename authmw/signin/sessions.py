@@ -6,7 +6,7 @@ Law: the opaque token is an HMAC under a root key over random bytes of the row, 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import attrs
 
@@ -20,9 +20,10 @@ from authmw.people.records import Proved, Session, Subject, User
 from authmw.settings import Settings
 from authmw.signin.keys import KeyRing
 from authmw.signin.rules import ROTATION_GRACE, jwt_seconds, lives, roles_of, satisfies_mfa
-from authmw.storage import Storage
+from authmw.storage import Record, Storage, Value
 
 _PURPOSE = "session token"
+R = TypeVar("R", bound=Record)
 
 
 def derive_token(roots: RootKeys, session: Session) -> str | None:
@@ -113,7 +114,19 @@ def can_be_token(text: str) -> bool:
     return 20 <= len(text) <= 128 and text.isascii()
 
 
-async def live_by_token(storage: Storage, token: str, settings: Settings, now: datetime) -> Live:
+class Reads(Protocol):
+    """What finding a session asks of a storage."""
+
+    async def get(self, kind: type[R], key: str) -> R | None:
+        """As `Storage.get`."""
+        ...
+
+    async def find(self, kind: type[R], index: str, value: Value) -> R | None:
+        """As `Storage.find`."""
+        ...
+
+
+async def live_by_token(storage: Reads, token: str, settings: Settings, now: datetime) -> Live:
     """The session of an opaque token. Refused: `session_not_found`, or `invalid_session_token` for one that was just replaced or cannot be one."""
     if not can_be_token(token):
         raise Refused("invalid_session_token")
@@ -143,7 +156,7 @@ async def live_by_jwt(storage: Storage, keys: KeyRing, token: str, settings: Set
     return await live_by_id(storage, claims.session.id, claims.subject_id, settings, now)
 
 
-async def live_by_id(storage: Storage, session_id: str, subject_id: str, settings: Settings, now: datetime) -> Live:
+async def live_by_id(storage: Reads, session_id: str, subject_id: str, settings: Settings, now: datetime) -> Live:
     """The session that a verified JWT names, as storage knows it now. Refused: `session_not_found`."""
     session = await storage.get(Session, session_id)
     if session is None or session.subject_id != subject_id:
@@ -151,7 +164,7 @@ async def live_by_id(storage: Storage, session_id: str, subject_id: str, setting
     return await _alive(storage, session, settings, now)
 
 
-async def _alive(storage: Storage, session: Session, settings: Settings, now: datetime) -> Live:
+async def _alive(storage: Reads, session: Session, settings: Settings, now: datetime) -> Live:
     subject = await storage.get(User, session.subject_id)
     if subject is None or not lives(session, subject, now, settings.sessions):
         raise Refused("session_not_found")

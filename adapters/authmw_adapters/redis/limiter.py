@@ -5,27 +5,16 @@ The counts of a prefix share one slot, so that several are charged together or n
 
 from __future__ import annotations
 
-import asyncio
-import weakref
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
-
-from redis import Redis
-from redis import asyncio as redis_asyncio
-from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
-from redis.cluster import RedisCluster
-from redis.exceptions import NoScriptError, RedisError
-from redis.retry import Retry
 
 from authmw.errors import StorageError
 from authmw.limits import Count, Limit, nanoseconds, remaining, take_all
 from authmw.storage import IO
-from authmw_adapters.redis.connections import OPTIONS, Script
+from authmw_adapters.redis.clients import AsyncClients, Clients, checked_prefix
+from authmw_adapters.redis.connections import Script
 
+_FAILING = "The limits cannot be counted now."
 _SCRIPT = Script.of("take")
 _SECOND = 1_000_000_000
 
@@ -33,22 +22,42 @@ _SECOND = 1_000_000_000
 class _Limiter:
     """What both limiters say to Redis and make of its answers."""
 
-    def __init__(self, address: str, prefix: str, *, cluster: bool) -> None:
-        if not prefix or "{" in prefix or "}" in prefix:
-            raise ValueError("A prefix is a text without braces.")
-        self._address = address
-        self._prefix = prefix
-        self._cluster = cluster
+    io: IO
+
+    def __init__(self, clients: Clients | AsyncClients, prefix: str) -> None:
+        self._prefix = checked_prefix(prefix)
+        self._clients = clients
+
+    async def prepare(self) -> None:
+        """See whether the server answers."""
+        await self._clients.ask("PING")
+
+    async def take(self, *limits: Limit, now: datetime) -> None:
+        """Charge every limit once, or none."""
+        moment, charged = nanoseconds(now), list(dict.fromkeys(limits))
+        if not charged:
+            return
+        told: list[int] = [*divmod(moment, _SECOND)]
+        for limit in charged:
+            told += _terms(limit)
+        _refuse(charged, await self._clients.run(_SCRIPT, list(map(self._key, charged)), *told), moment)
+
+    async def peek(self, limit: Limit, now: datetime) -> int:
+        """How many could be taken now."""
+        held = await self._clients.ask("GET", self._key(limit))
+        return remaining(limit, _count(limit, held), nanoseconds(now))
+
+    async def reset(self, *limits: Limit) -> None:
+        """Forget what was counted."""
+        if limits:
+            await self._clients.ask("DEL", *map(self._key, limits))
+
+    async def close(self) -> None:
+        """Close the connections (on a loop: that loop's); the next call opens them again."""
+        await self._clients.close()
 
     def _key(self, limit: Limit) -> str:
         return f"{{{self._prefix}}}:{limit.digest}"
-
-    def _taking(self, limits: Sequence[Limit], moment: int) -> tuple[str | int, ...]:
-        """Keys and arguments of the script."""
-        told: list[int] = [*divmod(moment, _SECOND)]
-        for limit in limits:
-            told += _terms(limit)
-        return (len(limits), *map(self._key, limits), *told)
 
 
 class RedisLimiter(_Limiter):
@@ -60,51 +69,7 @@ class RedisLimiter(_Limiter):
     io: IO = "blocking"
 
     def __init__(self, address: str, prefix: str = "authmw", *, cluster: bool = False) -> None:
-        super().__init__(address, prefix, cluster=cluster)
-        self._client: Any = None
-
-    async def prepare(self) -> None:
-        """See whether the server answers."""
-        with _faults():
-            self._connected().ping()
-
-    async def take(self, *limits: Limit, now: datetime) -> None:
-        """Charge every limit once, or none."""
-        moment, charged = nanoseconds(now), list(dict.fromkeys(limits))
-        if not charged:
-            return
-        taking = self._taking(charged, moment)
-        with _faults():
-            try:
-                held = self._connected().evalsha(_SCRIPT.digest, *taking)
-            except NoScriptError:
-                held = self._connected().eval(_SCRIPT.text, *taking)
-        _refuse(charged, held, moment)
-
-    async def peek(self, limit: Limit, now: datetime) -> int:
-        """How many could be taken now."""
-        with _faults():
-            held = self._connected().get(self._key(limit))
-        return remaining(limit, _count(limit, held), nanoseconds(now))
-
-    async def reset(self, *limits: Limit) -> None:
-        """Forget what was counted."""
-        if limits:
-            with _faults():
-                self._connected().delete(*map(self._key, limits))
-
-    async def close(self) -> None:
-        """Close the connections; the next call opens them again."""
-        if self._client is not None:
-            with _faults():
-                self._client.close()
-            self._client = None
-
-    def _connected(self) -> Any:
-        if self._client is None:
-            kind = RedisCluster if self._cluster else Redis
-            self._client = kind.from_url(self._address, retry=Retry(NoBackoff(), 0), **OPTIONS)
-        return self._client
+        super().__init__(Clients(address, _FAILING, cluster=cluster), prefix)
 
 
 class AsyncRedisLimiter(_Limiter):
@@ -113,52 +78,7 @@ class AsyncRedisLimiter(_Limiter):
     io: IO = "async"
 
     def __init__(self, address: str, prefix: str = "authmw", *, cluster: bool = False) -> None:
-        super().__init__(address, prefix, cluster=cluster)
-        self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
-
-    async def prepare(self) -> None:
-        """See whether the server answers."""
-        with _faults():
-            await self._connected().ping()
-
-    async def take(self, *limits: Limit, now: datetime) -> None:
-        """Charge every limit once, or none."""
-        moment, charged = nanoseconds(now), list(dict.fromkeys(limits))
-        if not charged:
-            return
-        taking = self._taking(charged, moment)
-        with _faults():
-            try:
-                held = await self._connected().evalsha(_SCRIPT.digest, *taking)
-            except NoScriptError:
-                held = await self._connected().eval(_SCRIPT.text, *taking)
-        _refuse(charged, held, moment)
-
-    async def peek(self, limit: Limit, now: datetime) -> int:
-        """How many could be taken now."""
-        with _faults():
-            held = await self._connected().get(self._key(limit))
-        return remaining(limit, _count(limit, held), nanoseconds(now))
-
-    async def reset(self, *limits: Limit) -> None:
-        """Forget what was counted."""
-        if limits:
-            with _faults():
-                await self._connected().delete(*map(self._key, limits))
-
-    async def close(self) -> None:
-        """Close this loop's connections; the next call opens them again."""
-        if client := self._clients.pop(asyncio.get_running_loop(), None):
-            with _faults():
-                await client.aclose()
-
-    def _connected(self) -> Any:
-        loop = asyncio.get_running_loop()
-        client = self._clients.get(loop)
-        if client is None:
-            kind: Any = AsyncRedisCluster if self._cluster else redis_asyncio.Redis
-            client = self._clients[loop] = kind.from_url(self._address, retry=AsyncRetry(NoBackoff(), 0), **OPTIONS)
-        return client
+        super().__init__(AsyncClients(address, _FAILING, cluster=cluster), prefix)
 
 
 def _terms(limit: Limit) -> tuple[int, int, int, int]:
@@ -182,11 +102,3 @@ def _refuse(limits: Sequence[Limit], held: Sequence[bytes], moment: int) -> None
     if held:
         take_all({limit: _count(limit, one) for limit, one in zip(limits, held, strict=True)}, moment)
         raise StorageError("The limits were full, and are not by what was counted.")
-
-
-@contextmanager
-def _faults() -> Generator[None]:
-    try:
-        yield
-    except (RedisError, OSError, TimeoutError):
-        raise StorageError("The limits cannot be counted now.") from None

@@ -23,6 +23,7 @@ from redis.retry import Retry
 
 from authmw import drive
 from authmw.ports import NoticesState
+from authmw_adapters.redis.clients import checked_prefix
 from authmw_adapters.redis.connections import OPTIONS
 
 KEPT = 10_000
@@ -62,8 +63,7 @@ class RedisNotices:
     _behind: bool
 
     def __init__(self, address: str, prefix: str = "authmw", *, cluster: bool = False) -> None:
-        if not prefix or "{" in prefix or "}" in prefix:
-            raise ValueError("A prefix is a text without braces.")
+        checked_prefix(prefix)
         self._address = address
         self._cluster = cluster
         self._key = f"{{{prefix}}}:notices"

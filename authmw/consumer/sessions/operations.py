@@ -139,7 +139,7 @@ class Sessions(ForeignSessions):
             await commit(Update(after), subject_id=live.subject.id)
         elif needs_touch(session, call.now, rules):
             after = attrs.evolve(session, last_accessed_at=call.now)
-            await touch(call.core.storage, Update(after))
+            await touch(call.core, Update(after))
         return after
 
     @operation("POST", "/v1/sessions/revoke", action="SessionsRevoke")
