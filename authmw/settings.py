@@ -194,7 +194,7 @@ class TOTPRules:
 
     `expiration_minutes` (5 to 1440) is how long an instance waits for its first code; `window` how many steps of 30 seconds a code may be early or late (0 or 1);
     `issuer` is what the app shows, the project's name unless given. Recovery codes are `listed` (sealed, shown again behind the MFA rule) or `shown_once` (only
-    keyed digests are kept).
+    keyed digests are kept). A change holds for sets that are made since: those before it stay good, and a set of digests is never listed.
     """
 
     expiration_minutes: int = 60

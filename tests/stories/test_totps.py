@@ -8,9 +8,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
-from authmw import TOTPRules
+from authmw import Auth, TOTPRules
 from authmw.factors.totp.rules import code_of, step_of
 from tests.world import World, make_world
 
@@ -210,6 +211,34 @@ def test_where_codes_are_shown_once_the_store_holds_none_of_them(tmp_path: Path,
     body = {"user_id": signed_in["user_id"], "recovery_code": made["recovery_codes"][0]}
     assert world.backend("POST", RECOVER, body).status == 200
     assert world.backend("POST", RECOVER, body).status == 401
+
+
+@pytest.mark.parametrize("host", ["asgi", "wsgi"])
+@pytest.mark.parametrize(("then", "now"), [("shown_once", "listed"), ("listed", "shown_once")])
+def test_codes_that_were_made_before_a_project_changed_how_it_keeps_them_are_good_and_not_listed(
+    tmp_path: Path, host: str, then: Any, now: Any
+) -> None:
+    """OTP-07, TOTP-09: what nobody can read is not shown as if it were codes; a set that is made since is as the project says."""
+    before = make_world(tmp_path, host, totp=TOTPRules(recovery_codes=then))
+    signed_in, made = enrolled(before)
+    user = {"user_id": signed_in["user_id"]}
+    settings = attrs.evolve(before.auth.settings, totp=TOTPRules(recovery_codes=now))
+    auth = Auth(settings, storage=before.auth.storage, limiter=before.auth.core.limiter, clock=before.clock)
+    world = attrs.evolve(before, auth=auth)
+    old = world.backend("POST", CODES, user)
+    refused(old, 400, "recovery_codes_not_listed")
+    assert not [one for one in made["recovery_codes"] if one in str(old.json)]
+    body = {**user, "recovery_code": made["recovery_codes"][0]}
+    assert world.backend("POST", RECOVER, body).status == 200
+    assert world.backend("POST", RECOVER, body).status == 401
+    refused(world.backend("POST", CODES, user), 400, "recovery_codes_not_listed")
+    assert world.backend("DELETE", f"/v1/users/totps/{made['totp_id']}").status == 200
+    again = world.backend("POST", CREATE, user).json
+    listed = world.backend("POST", CODES, user)
+    if now == "listed":
+        assert listed.json["totps"][0]["recovery_codes"] == again["recovery_codes"]
+    else:
+        refused(listed, 400, "recovery_codes_not_listed")
 
 
 def test_a_browser_enrols_and_its_codes_are_shown_behind_the_mfa_rule(world: World) -> None:

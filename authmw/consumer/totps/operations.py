@@ -20,7 +20,7 @@ from authmw.consumer.totps.responses import (
 )
 from authmw.crypto import tokens
 from authmw.errors import Refused
-from authmw.factors.recovery_codes.rules import CHARACTERS, COUNT, canonical, without, written
+from authmw.factors.recovery_codes.rules import CHARACTERS, COUNT, canonical, listed, without, written
 from authmw.factors.totp.rules import SEED_BYTES, accepted_step, base32, provisioning_uri, step_of
 from authmw.ledger.commits import commit
 from authmw.messages import Notice
@@ -154,7 +154,7 @@ class TOTPs(Product):
 
     @operation("POST", "/v1/totps/recovery_codes", action="TOTPsRecoveryCodes")
     async def recovery_codes(self, *, user_id: Id) -> RecoveryCodesResponse:
-        """The recovery codes that are left. Refused: `totps_not_found_for_user`, `recovery_codes_not_listed` where a project shows them once, `recovery_codes_not_found` if their root key is gone, and from a browser the MFA rule's refusals."""
+        """The recovery codes that are left. Refused: `totps_not_found_for_user`, `recovery_codes_not_listed` where a project shows them once, or did so when they were made, `recovery_codes_not_found` if their root key is gone, and from a browser the MFA rule's refusals."""
         call = current_call()
         user = await user_by_reference(call.storage, user_id)
         await check_may_change_factors(call, self.keys, user)
@@ -162,7 +162,7 @@ class TOTPs(Product):
         if call.settings.totp.recovery_codes != "listed":
             raise Refused("recovery_codes_not_listed")
         shown = TOTPWithCodes(
-            totp_id=held.part.part_id, verified=held.part.verified, recovery_codes=list(held.secret.codes)
+            totp_id=held.part.part_id, verified=held.part.verified, recovery_codes=listed(held.secret.codes)
         )
         return RecoveryCodesResponse(user_id=user.id, totps=[shown])
 

@@ -17,6 +17,7 @@ CHARACTERS = 12
 """Of 36 each: 62 bits, more than the 48 that OTP-07 asks for."""
 
 _WRITTEN = re.compile(r"[0-9a-z]{12}")
+_SHOWN = re.compile(r"[0-9a-z]{4}(-[0-9a-z]{4}){2}")
 _SEPARATORS = str.maketrans("", "", " -")
 
 
@@ -31,6 +32,13 @@ def canonical(code: str) -> str:
     if not _WRITTEN.fullmatch(plain):
         raise Refused("unable_to_authenticate_recovery_code")
     return written(plain)
+
+
+def listed(kept: Sequence[str]) -> list[str]:
+    """The kept codes, to be shown again. Refused if they are digests, which nobody reads: a set that was made where codes are shown once stays so, whatever the project does since: `recovery_codes_not_listed`."""
+    if not all(_SHOWN.fullmatch(one) for one in kept):
+        raise Refused("recovery_codes_not_listed", "These recovery codes were shown once, when they were made.")
+    return [*kept]
 
 
 def without(kept: Sequence[str], *given: str) -> tuple[str, ...]:
