@@ -20,6 +20,7 @@ from authmw.errors import Refused
 from authmw.redirects import RedirectType, RedirectURL
 from authmw.settings import Manageable, PasswordRules, Settings
 from authmw.storage import And, Record, Storage, record
+from authmw.switches import BROWSER_PRODUCTS, BrowserProduct
 from authmw.templates import MAXIMUM_TEMPLATES, BuiltIn, CustomHTML, Template, TemplateBook, TemplateType
 
 _log = logging.getLogger("authmw")
@@ -85,6 +86,18 @@ class StoredPasswordPolicy:
         return cls(**{one.name: getattr(rules, one.name) for one in attrs.fields(cls)})
 
 
+@attrs.frozen(kw_only=True)
+class StoredBrowserAccess:
+    """What browsers may not call: these products, and `send` where `sending` is off."""
+
+    off: tuple[str, ...] = ()
+    sending: bool = True
+
+    def products_off(self) -> list[BrowserProduct]:
+        """The products, by name. One that this version does not know is left out, since nobody can call it."""
+        return [name for name in sorted(BROWSER_PRODUCTS) if name in self.off]
+
+
 @record("projects", key="project_id")
 @attrs.frozen(kw_only=True)
 class StoredProject(Record):
@@ -96,6 +109,7 @@ class StoredProject(Record):
     secrets: tuple[StoredSecret, ...] | None = None
     ip_allow_list: tuple[str, ...] | None = None
     passwords: StoredPasswordPolicy | None = None
+    browser_access: StoredBrowserAccess | None = None
     template_defaults: dict[str, str] | None = None
     templates_changed: int = 0
     """How often stored templates were changed; they are read again when this differs."""
@@ -133,6 +147,12 @@ def passwords_of(settings: Settings, stored: StoredProject) -> PasswordRules:
     """The rules of passwords that hold: the declared ones, with the changed policy in its place."""
     policy = stored.passwords
     return attrs.evolve(settings.passwords, **attrs.asdict(policy)) if policy is not None else settings.passwords
+
+
+def browser_access_of(settings: Settings, stored: StoredProject) -> StoredBrowserAccess:
+    """What browsers may not call, as it holds."""
+    declared = StoredBrowserAccess(off=tuple(sorted(settings.browser_off)), sending=settings.browser_sending)
+    return stored.browser_access or declared
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -228,6 +248,9 @@ def snapshot_of(settings: Settings, stored: StoredProject, book: TemplateBook | 
         changed = attrs.evolve(changed, public_token=public[0] if public else "")
     if held.passwords is not None:
         changed = attrs.evolve(changed, passwords=passwords_of(settings, held))
+    if held.browser_access is not None:
+        access = held.browser_access
+        changed = attrs.evolve(changed, browser_off=access.products_off(), browser_sending=access.sending)
     if book is not None:
         changed = attrs.evolve(changed, templates=book)
     return Snapshot(

@@ -27,7 +27,9 @@ from authmw.trusted_tokens import TrustedTokenProfile
 
 Environment: TypeAlias = Literal["test", "live"]
 MfaRule: TypeAlias = Literal["enrolled", "host", "gate"]
-Manageable: TypeAlias = Literal["redirect_urls", "public_tokens", "secrets", "ip_allow_list", "templates", "passwords"]
+Manageable: TypeAlias = Literal[
+    "redirect_urls", "public_tokens", "secrets", "ip_allow_list", "templates", "passwords", "browser_access"
+]
 """What `Settings.managed` can name: values that `auth.project` changes while the service runs."""
 MAXIMUM_ADDRESSES = 10
 """Addresses that the allow-list of the backend API may hold."""
@@ -272,7 +274,8 @@ class Settings:
     `oauth` are the providers that people sign in with; their tokens are given to backends, and to browsers only with `oauth_tokens_to_browsers`.
     `trusted_tokens` say whose tokens `sessions.attest` takes; `session_migration_url` is the UserInfo address of the system before this one, for `sessions.migrate`.
     `webauthn` says where passkeys belong: to the hosts of our own origin and of `cors_origins`, unless it names others. `browser_off` names products that browsers may
-    not call; with `browser_sending` off they may not call `send`, which sends to known people only, and `login_or_create` goes on.
+    not call; with `browser_sending` off they may not call `send`, which sends to known people only, and `login_or_create` goes on. Both are managed as
+    `browser_access`.
     """
 
     project_id: str

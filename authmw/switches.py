@@ -11,6 +11,9 @@ BrowserProduct: TypeAlias = Literal[
 """A product by the first part of its paths under `/sdk/v1/`."""
 
 
+BROWSER_PRODUCTS: frozenset[BrowserProduct] = frozenset(get_args(BrowserProduct))
+
+
 def names_off(values: Iterable[BrowserProduct]) -> frozenset[BrowserProduct]:
     """The names, each once."""
     return frozenset(values)
@@ -18,7 +21,7 @@ def names_off(values: Iterable[BrowserProduct]) -> frozenset[BrowserProduct]:
 
 def switch_faults(off: frozenset[BrowserProduct]) -> Iterator[str]:
     """What cannot work."""
-    if not off <= frozenset(get_args(BrowserProduct)):
+    if not off <= BROWSER_PRODUCTS:
         yield "browser_off may name " + ", ".join(get_args(BrowserProduct)) + "."
 
 

@@ -72,11 +72,9 @@ def _target(auth: Auth, row: Row) -> Target:
     product = row.call.__self__  # type: ignore[attr-defined]  # a bound method of a product
     assert operation is not None  # rows name operations only
 
-    settings = auth.settings
-    closed = is_switched_off(row.path, settings.browser_off, sending=settings.browser_sending)
-
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
-        if closed:
+        settings = auth.core.project.current.settings
+        if is_switched_off(row.path, settings.browser_off, sending=settings.browser_sending):
             raise Refused("endpoint_not_authorized_for_sdk")
         with known(operation, product):
             arguments = await _arguments(auth, row, operation, request, parameters)

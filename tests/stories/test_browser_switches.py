@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, get_args
 
+import attrs
 import pytest
 
-from authmw import Settings
+from authmw import Auth, Settings
+from authmw.drive import step
 from authmw.errors import Misconfigured
+from authmw.ledger.records import Event
+from authmw.project import StoredBrowserAccess, StoredProject
+from authmw.storage import And, Insert
 from authmw.switches import BrowserProduct
 from authmw.testing import StandIns
 from tests.world import PROJECT_ID, PUBLIC_TOKEN, SECRET, URL, Answer, World, make_world
@@ -83,6 +88,65 @@ def test_sending_to_known_people_alone_is_switched_off(tmp_path: Path, host: str
         world.clock.advance(seconds=2)
         assert world.backend("POST", f"/v1/{product}/send", body).status == 200
         world.clock.advance(seconds=2)
+
+
+ACCESS = "/v1/project/browser_access"
+
+
+@pytest.mark.parametrize("host", ["asgi", "wsgi"])
+def test_what_browsers_may_call_changes_while_the_service_runs(tmp_path: Path, host: str) -> None:
+    """SW-01 to SW-03, EVT-02: from the next call on here, within five seconds in another process, and declared values come first."""
+    providers = StandIns(f"{URL}/stand-ins")
+    more: dict[str, Any] = {"oauth": providers.configured(), "fetcher": providers}
+    world = make_world(tmp_path, host, managed={"browser_access"}, browser_off={"totps"}, **more)
+    core = world.auth.core
+    auth = Auth(core.settings, storage=core.storage, limiter=core.limiter, clock=world.clock, fetcher=providers)
+    other = attrs.evolve(world, auth=auth)
+    token = world.sign_in()["session_token"]
+
+    def closed(here: World) -> set[str]:
+        asked = {
+            "totps": here.browser("POST", "/sdk/v1/totps", {}, token=token),
+            "users": here.browser("GET", "/sdk/v1/users/me", token=token),
+            "oauth": here.visit(f"/v1/public/oauth/google/start?public_token={PUBLIC_TOKEN}"),
+            "send": here.browser("POST", "/sdk/v1/otps/email/send/primary", {"email": "nobody@example.org"}),
+        }
+        return {name for name, answer in asked.items() if error(answer) == REFUSED}
+
+    assert closed(world) == closed(other) == {"totps"}
+    shown = world.backend("GET", ACCESS).json
+    assert (shown["products_off"], shown["sending"]) == (["totps"], True)
+    changed = world.backend("PUT", ACCESS, {"products_off": ["users", "oauth", "users"]}).json
+    assert (changed["products_off"], changed["sending"]) == (["oauth", "users"], True)
+    assert closed(world) == {"users", "oauth"}
+    assert closed(other) == {"totps"}
+    assert world.backend("GET", f"/v1/users/{world.sign_in()['user_id']}").status == 200
+    world.clock.advance(seconds=5)
+    assert closed(other) == {"users", "oauth"}
+    assert world.backend("PUT", ACCESS, {"products_off": [], "sending": False}).status == 200
+    assert closed(world) == {"send"}
+    world.auth.notes.flush()
+    events = step(world.auth.storage.page(Event, And(), limit=200)).records
+    assert [one.source for one in events if one.action == "UpdateBrowserAccess"] == ["DASHBOARD"] * 2
+
+
+def test_a_switch_that_is_wrong_or_declared_in_code_changes_nothing(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "managed", "asgi", managed={"browser_access"})
+    wrong: list[dict[str, Any]] = [{"products_off": ["faxes"]}, {"products_off": "otps"}, {"sending": "no"}]
+    assert [error(world.backend("PUT", ACCESS, body)) for body in wrong] == [(400, "bad_request")] * 3
+    assert world.backend("GET", ACCESS).json["products_off"] == []
+    declared = make_world(tmp_path / "declared", "asgi", browser_off={"otps"})
+    assert error(declared.backend("PUT", ACCESS, {"products_off": []})) == (400, "setting_not_managed")
+    assert declared.backend("GET", ACCESS).json["products_off"] == ["otps"]
+
+
+def test_a_stored_switch_of_a_product_that_this_version_does_not_know_stops_nothing(tmp_path: Path) -> None:
+    """A newer version may have stored it, and processes are replaced in turn."""
+    world = make_world(tmp_path, "asgi", managed={"browser_access"})
+    stored = StoredBrowserAccess(off=("faxes", "users"))
+    step(world.auth.storage.commit(Insert(StoredProject(project_id=PROJECT_ID, browser_access=stored))))
+    assert error(world.browser("GET", "/sdk/v1/users/me")) == REFUSED
+    assert world.backend("GET", ACCESS).json["products_off"] == ["users"]
 
 
 def test_a_product_that_there_is_not_cannot_be_switched_off() -> None:

@@ -1,4 +1,5 @@
-"""The managed project: redirect URLs, public tokens, secrets, the addresses that backends call from, message templates, and the password policy.
+"""The managed project: redirect URLs, public tokens, secrets, the addresses that backends call from, message templates, the password policy,
+and what browsers may call.
 
 Law: a change is refused where `Settings.managed` does not name the setting; reading is always allowed. A secret is shown once, when it is made.
 """
@@ -17,6 +18,7 @@ from authmw.errors import Refused
 from authmw.identifiers import canonical_ip
 from authmw.operations import Core, Product, Response, current_call, operation
 from authmw.parameters import URL, Id
+from authmw.platform.project.browser_access import BrowserAccess
 from authmw.platform.project.changes import change_project, managed_project, read_project
 from authmw.platform.project.email_templates import EmailTemplates
 from authmw.platform.project.metrics import MetricsResponse, metrics_of
@@ -261,6 +263,7 @@ class Project(Product):
         self.ip_allow_list = IPAllowList(core)
         self.email_templates = EmailTemplates(core)
         self.password_policy = PasswordPolicies(core)
+        self.browser_access = BrowserAccess(core)
 
     @operation("GET", "/v1/projects/metrics", action="ProjectMetrics")
     async def metrics(self) -> MetricsResponse:
