@@ -69,11 +69,16 @@ class Mailbox(Inbox):
         with self._came:
             self._came.notify_all()
 
-    def arrived(self, count: int) -> InboxEntry:
-        """The newest entry, once there are so many."""
+    def arrived(self, count: int, to: str | None = None) -> InboxEntry:
+        """The newest entry, once there are so many: of all, or to one address or number."""
         with self._came:
-            assert self._came.wait_for(lambda: len(self.entries()) >= count, timeout=10)
-        return self.entries()[0]
+            assert self._came.wait_for(lambda: len(self.entries(to=to)) >= count, timeout=30)
+        return self.latest(to=to)
+
+    def told(self, subject: str) -> bool:
+        """Whether a mail with this subject came, whatever overtook it."""
+        with self._came:
+            return self._came.wait_for(lambda: any(one.subject == subject for one in self.entries()), timeout=30)
 
 
 @attrs.define(eq=False)

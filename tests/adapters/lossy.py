@@ -19,6 +19,8 @@ class Way:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self.loses: Lost = "nothing"
+        self.lost = threading.Event()
+        """Set when something was lost."""
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -42,6 +44,7 @@ class Way:
         with suppress(OSError):
             while data := source.recv(65_536):
                 if self.loses == what:
+                    self.lost.set()
                     break
                 target.sendall(data)
         for one in (source, target):

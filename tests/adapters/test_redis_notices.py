@@ -151,6 +151,7 @@ def test_where_more_was_told_than_is_kept_something_is_missing(server: OwnServer
         assert one.hears(b"before")
         way.loses = "answers"
         admin.xadd("{authmw}:notices", {"n": b"missed"})
+        assert way.lost.wait(PATIENCE)
         admin.xadd("{authmw}:notices", {"n": b"kept"})
         admin.xtrim("{authmw}:notices", maxlen=1, approximate=False)
         way.loses = "nothing"

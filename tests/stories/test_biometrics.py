@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import threading
 from pathlib import Path
 from typing import Any
 
 from authmw.testing import DeviceKey
+from tests.at_once import at_once
 from tests.world import Answer, World
 
 REGISTER, AUTHENTICATE = "/v1/biometrics/register", "/v1/biometrics/authenticate"
@@ -158,17 +158,7 @@ def test_one_of_32_parallel_uses_of_a_challenge_stands(world: World) -> None:
     device = DeviceKey()
     enrolled(world, device)
     body = signed(challenged(world, device), device)
-    results, ready = [], threading.Barrier(32)
-
-    def use() -> None:
-        ready.wait()
-        results.append(world.backend("POST", AUTHENTICATE, body).status)
-
-    threads = [threading.Thread(target=use) for _ in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = at_once(32, lambda: world.backend("POST", AUTHENTICATE, body).status)
     assert results.count(200) == 1
     assert set(results) <= {200, 401}
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
 
+from tests.at_once import at_once
 from tests.wallets import EthereumWallet, SolanaWallet
 from tests.world import Answer, World
 
@@ -67,17 +67,8 @@ def test_a_text_is_used_once_and_only_for_five_minutes(world: World) -> None:
 
 def test_a_text_is_spent_by_one_of_32_at_once(world: World) -> None:
     """A287."""
-    body, results, ready = signed(world, WALLETS[0]), [], threading.Barrier(32)
-
-    def use() -> None:
-        ready.wait()
-        results.append(world.backend("POST", AUTHENTICATE, body).status)
-
-    threads = [threading.Thread(target=use) for _ in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    body = signed(world, WALLETS[0])
+    results = at_once(32, lambda: world.backend("POST", AUTHENTICATE, body).status)
     assert sorted(results) == [200] + [401] * 31
 
 

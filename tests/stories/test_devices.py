@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -13,6 +12,7 @@ import pytest
 
 from authmw import Provider
 from authmw.provider import Resource
+from tests.at_once import at_once
 from tests.stories.test_consent_page import text
 from tests.stories.test_provider import FORM, App, app, claims
 from tests.world import URL, Answer, World, make_world
@@ -141,17 +141,7 @@ def test_of_many_that_use_a_code_at_once_one_gets_tokens(world: World) -> None:
     begun = begins(one)
     assert by_backend(one, begun).status == 200
     world.clock.advance(seconds=5)
-    results, ready = [], threading.Barrier(8)
-
-    def use() -> None:
-        ready.wait()
-        results.append(polls(one, begun).status)
-
-    threads = [threading.Thread(target=use) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = at_once(8, lambda: polls(one, begun).status)
     assert sorted(results) == [200] + [400] * 7
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-import threading
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from authmw.storage import Storage
 from authmw.testing.batch_store import BatchService, BatchStorage
 from authmw_adapters.memory import MemoryStorage
 from authmw_adapters.sqlite import SQLiteStorage
+from tests.at_once import each_at_once
 from tests.stories.test_interleavings import Stage, administrators_left, two_administrators
 
 ROUNDS = 12
@@ -40,14 +40,7 @@ def test_of_two_threads_that_demote_each_other_one_fails(store: str, tmp_path: P
     stage = Stage(STORES[store](tmp_path))
     for number in range(ROUNDS):
         ada, bob = people = two_administrators(stage, number)
-        barrier = threading.Barrier(2)
-
-        def demote(pair: tuple[str, str], barrier: threading.Barrier = barrier) -> bool:
-            barrier.wait(60)
-            return demoted(stage, *pair)
-
-        with ThreadPoolExecutor(2) as pool:
-            done = list(pool.map(demote, [(ada, bob), (bob, ada)]))
+        done = each_at_once([partial(demoted, stage, *pair) for pair in ((ada, bob), (bob, ada))])
         assert done.count(True) == 1
         assert administrators_left(stage, people) == 1
     stage.auth.close()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from tests.at_once import at_once
 from tests.oauth_provider import Provider
 from tests.stories.test_consent_page import text
 from tests.stories.test_oauth import begun, called_back, came_back, landing, provided, signed_in
@@ -112,17 +112,8 @@ def test_what_is_attached_dies_with_the_user_it_was_for(google: tuple[World, Pro
 def test_a_token_is_spent_by_one_of_32_at_once(host: str, tmp_path: Path) -> None:
     """A287."""
     with provided(tmp_path, host, "google") as (world, provider):
-        token, results, ready = came_back(world, provider), [], threading.Barrier(32)
-
-        def use() -> None:
-            ready.wait()
-            results.append(signed_in(world, token).status)
-
-        threads = [threading.Thread(target=use) for _ in range(32)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        token = came_back(world, provider)
+        results = at_once(32, lambda: signed_in(world, token).status)
         assert sorted(results) == [200] + [404] * 31
 
 

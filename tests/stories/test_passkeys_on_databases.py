@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from authmw.crypto import tokens
 from authmw.testing import DeviceKey, Edits, VirtualAuthenticator
 from authmw_adapters.memory import MemoryLimiter
 from authmw_adapters.sqlalchemy import SQLAlchemyStorage
+from tests.at_once import at_once
 from tests.databases import address, new_database
 from tests.servers import Machine
 from tests.world import PROJECT_ID, PUBLIC_TOKEN, SECRET, Mailbox
@@ -44,26 +44,16 @@ def project(request: pytest.FixtureRequest, machine: Machine) -> Iterator[tuple[
 
 def stood(count: int, act: Callable[[], Any]) -> int:
     """How many of so many calls at once were not refused."""
-    ended: list[bool] = []
-    ready = threading.Barrier(count)
 
-    def use() -> None:
-        ready.wait()
+    def use() -> bool:
         try:
             act()
         except Refused as refused:
             assert refused.status < 500
-            ended.append(False)
-        else:
-            ended.append(True)
+            return False
+        return True
 
-    threads = [threading.Thread(target=use) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(ended) == count
-    return sum(ended)
+    return sum(at_once(count, use))
 
 
 def test_a_passkey_with_the_longest_id_signs_in_once(project: tuple[Auth, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +18,7 @@ from authmw.factors.challenges import Challenge
 from authmw.people.records import User
 from authmw.storage import And
 from authmw_adapters.inbox import InboxEntry
+from tests.at_once import each_at_once
 from tests.stories.test_passwords import (
     ADA,
     AUTHENTICATE,
@@ -142,19 +143,11 @@ def test_a_token_is_spent_by_one_of_32_at_once(world: World) -> None:
     """A104, STO-01: the others are refused, or told that the machine is busy; the password is the winner's."""
     owned(world)
     reset, _ = mailed(world)
-    results: list[tuple[int, str]] = []
-    ready = threading.Barrier(32)
 
-    def use(number: int) -> None:
-        ready.wait()
-        password = f"{SECOND} {number}"
-        results.append((world.backend("POST", BY_MAIL, {"token": reset, "password": password}).status, password))
+    def use(password: str) -> tuple[int, str]:
+        return world.backend("POST", BY_MAIL, {"token": reset, "password": password}).status, password
 
-    threads = [threading.Thread(target=use, args=(number,)) for number in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = each_at_once([partial(use, f"{SECOND} {number}") for number in range(32)])
     winners = [password for status, password in results if status == 200]
     assert len(winners) == 1
     assert {status for status, _ in results} <= {200, 401, 503}

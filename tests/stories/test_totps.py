@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from authmw import Auth, TOTPRules
 from authmw.factors.totp.rules import code_of, step_of
+from tests.at_once import at_once
 from tests.world import World, make_world
 
 CREATE, AUTHENTICATE = "/v1/totps", "/v1/totps/authenticate"
@@ -68,17 +68,7 @@ def test_a_code_is_accepted_once_also_in_a_race(world: World) -> None:
     """OTP-05, A287."""
     signed_in, made = enrolled(world)
     body = {"user_id": signed_in["user_id"], "totp_code": code(world, made["secret"])}
-    results, ready = [], threading.Barrier(16)
-
-    def use() -> None:
-        ready.wait()
-        results.append(world.backend("POST", AUTHENTICATE, body).status)
-
-    threads = [threading.Thread(target=use) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = at_once(16, lambda: world.backend("POST", AUTHENTICATE, body).status)
     assert results.count(200) == 1
     assert set(results) <= {200, 400, 401, 429}
 
@@ -170,7 +160,7 @@ def test_a_recovery_code_signs_in_once_ends_other_sessions_and_tells_the_user(wo
     assert (
         world.backend("POST", "/v1/sessions/authenticate", {"session_token": recovered["session_token"]}).status == 200
     )
-    assert world.inbox.arrived(3).subject == "A recovery code of your authmw account was used"
+    assert world.inbox.told("A recovery code of your authmw account was used")
     refused(world.backend("POST", RECOVER, body), 401, "unable_to_authenticate_recovery_code")
     left = world.backend("POST", CODES, {"user_id": user_id}).json["totps"][0]["recovery_codes"]
     assert left == [one for one in made["recovery_codes"] if one != used]
@@ -180,17 +170,7 @@ def test_a_recovery_code_is_spent_by_one_of_20_at_once(world: World) -> None:
     """A097."""
     signed_in, made = enrolled(world)
     body = {"user_id": signed_in["user_id"], "recovery_code": made["recovery_codes"][0]}
-    results, ready = [], threading.Barrier(20)
-
-    def use() -> None:
-        ready.wait()
-        results.append(world.backend("POST", RECOVER, body).status)
-
-    threads = [threading.Thread(target=use) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = at_once(20, lambda: world.backend("POST", RECOVER, body).status)
     assert results.count(200) == 1
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 from authmw.testing import Edits, InvalidState, NotAllowed, VirtualAuthenticator
 from authmw.testing.authenticators import VirtualCredential
 from authmw.testing.lies import with_another_bit
+from tests.at_once import at_once
 from tests.world import Answer, World, make_world
 
 ORIGIN = "http://localhost:8000"
@@ -374,23 +373,6 @@ def test_one_of_32_parallel_registrations_of_one_answer_stands(world: World) -> 
     body = {"user_id": user_id, "public_key_credential": made}
     assert at_once(32, lambda: world.backend("POST", REGISTER, body).status).count(200) == 1
     assert len(world.backend("GET", f"/v1/users/{user_id}").json["webauthn_registrations"]) == 1
-
-
-def at_once(count: int, act: Callable[[], int]) -> list[int]:
-    results, ready = [], threading.Barrier(count)
-
-    def use() -> None:
-        ready.wait()
-        results.append(act())
-
-    threads = [threading.Thread(target=use) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == count
-    assert all(status < 500 for status in results)
-    return results
 
 
 def test_a_registration_is_named_and_its_credentials_are_listed(world: World) -> None:
