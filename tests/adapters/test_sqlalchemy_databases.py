@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import attrs
 import pytest
@@ -12,9 +14,23 @@ import sqlalchemy as sa
 
 from authmw.drive import step
 from authmw.errors import Duplicate, OutcomeUnknown, StorageError
-from authmw.storage import Between, Equals, Insert, Order, Record, StartsWith, Update, by_field, moment, record
+from authmw.limits import Limit
+from authmw.storage import (
+    Between,
+    Check,
+    Delete,
+    Equals,
+    Insert,
+    Order,
+    Record,
+    StartsWith,
+    Update,
+    by_field,
+    moment,
+    record,
+)
 from authmw.testing.contracts.records import KINDS, NOW, Other, Thing
-from authmw_adapters.sqlalchemy import SQLAlchemyStorage
+from authmw_adapters.sqlalchemy import SQLAlchemyLimiter, SQLAlchemyStorage
 from tests.adapters.growing import After, Before, Demanding, Unique
 from tests.databases import address, new_database
 from tests.servers import Machine
@@ -67,11 +83,15 @@ def test_a_connection_that_was_ended_is_an_error_once_and_the_next_call_works(en
     assert step(storage.get(Thing, "a")) is not None
 
 
-def test_an_engine_that_is_made_for_an_address_looks_at_a_connection_before_it_uses_it(engine: sa.Engine) -> None:
+def test_an_engine_that_is_made_for_an_address_goes_on_where_its_connection_was_ended_meanwhile(
+    engine: sa.Engine,
+) -> None:
     storage = SQLAlchemyStorage(engine.url)
     step(storage.prepare(KINDS))
     end_connections(engine)
     step(storage.commit(Insert(Thing(id="a"))))
+    assert step(storage.get(Thing, "a")) is not None
+    end_connections(engine)
     assert step(storage.get(Thing, "a")) is not None
     step(storage.close())
 
@@ -81,10 +101,11 @@ def test_a_lost_acknowledgement_is_an_unknown_outcome_whether_or_not_it_happened
     storage = ready(engine)
 
     @sa.event.listens_for(engine, "before_cursor_execute")
-    def lose(connection: sa.Connection, cursor: Any, statement: str, *_: object) -> None:
-        if statement == "COMMIT":
+    def lose(connection: sa.Connection, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
+        # PostgreSQL makes this commit in one statement.
+        if statement == "COMMIT" or statement.startswith("WITH judged"):
             if done:
-                cursor.execute("COMMIT")
+                cursor.execute(statement, parameters)
             end_connections(engine)
 
     with pytest.raises(OutcomeUnknown) as caught:
@@ -96,6 +117,9 @@ def test_a_lost_acknowledgement_is_an_unknown_outcome_whether_or_not_it_happened
 
 def test_a_connection_that_is_lost_within_a_commit_leaves_nothing_and_is_no_unknown_outcome(engine: sa.Engine) -> None:
     storage = ready(engine)
+    step(storage.commit(Insert(Thing(id="a"))))
+    held = step(storage.get(Thing, "a"))
+    assert held is not None
 
     @sa.event.listens_for(engine, "before_cursor_execute")
     def lose(connection: sa.Connection, cursor: Any, statement: str, *_: object) -> None:
@@ -103,10 +127,10 @@ def test_a_connection_that_is_lost_within_a_commit_leaves_nothing_and_is_no_unkn
             end_connections(engine)
 
     with pytest.raises(StorageError) as caught:
-        step(storage.commit(Insert(Thing(id="a", nick="n"))))
+        step(storage.commit(Update(attrs.evolve(held, nick="n"))))
     assert not isinstance(caught.value, OutcomeUnknown)
     sa.event.remove(engine, "before_cursor_execute", lose)
-    assert step(storage.get(Thing, "a")) is None
+    assert step(storage.get(Thing, "a")) == held
 
 
 def test_a_database_that_only_reads_answers_and_refuses_to_write(engine: sa.Engine) -> None:
@@ -139,6 +163,57 @@ def test_an_error_holds_no_value_of_a_record(engine: sa.Engine) -> None:
         step(storage.commit(Insert(Thing(id="secret" + "".join(map(chr, range(0x4E00, 0x5E00)))))))
     assert "secret" not in repr(caught.value)
     assert caught.value.__cause__ is None
+
+
+# How often a database is asked
+
+
+@contextmanager
+def heard(url: sa.URL) -> Iterator[list[str]]:
+    """What is said to this database meanwhile, by whichever engine, even to find out whether it is there."""
+    said: list[str] = []
+
+    def before(connection: sa.Connection, cursor: Any, statement: str, *_: object) -> None:
+        if connection.engine.url == url:
+            said.append(statement)
+
+    def pinged(dialect: Any, connection: Any) -> bool:
+        said.append("a ping")
+        return bool(ping(dialect, connection))
+
+    ping = type(sa.create_engine(url).dialect).do_ping
+    with patch.object(type(sa.create_engine(url).dialect), "do_ping", pinged):
+        sa.event.listen(sa.Engine, "before_cursor_execute", before)
+        try:
+            yield said
+        finally:
+            sa.event.remove(sa.Engine, "before_cursor_execute", before)
+
+
+def test_a_commit_on_postgresql_that_takes_nothing_away_and_a_charge_and_a_reset_are_one_round_trip_each(
+    engine: sa.Engine,
+) -> None:
+    limits = [Limit("guesses", (name,), 5, None) for name in "abc"]
+    storage, limiter = SQLAlchemyStorage(engine.url), SQLAlchemyLimiter(engine.url)
+    step(storage.prepare(KINDS))
+    step(limiter.prepare())
+    step(storage.commit(Insert(Other(id="a")), Insert(Other(id="b"))))
+    checked, spent = step(storage.get(Other, "a")), step(storage.get(Other, "b"))
+    assert checked is not None
+    assert spent is not None
+    with heard(engine.url) as said:
+        step(limiter.take(*limits, now=NOW))
+        charged = len(said)
+        step(storage.commit(Check(checked), Delete(spent), Insert(Thing(id="a", nick="n"))))
+        committed = len(said) - charged
+        step(limiter.reset(*limits))
+    reset = len(said) - charged - committed
+    postgresql = engine.dialect.name == "postgresql"
+    assert (charged, committed, reset) == ((1, 1, 1) if postgresql else (4, 6, 1))
+    assert step(storage.find(Thing, "nick", ("n",))) is not None
+    assert step(storage.get(Other, "b")) is None
+    step(storage.close())
+    step(limiter.close())
 
 
 # The schema

@@ -2,6 +2,9 @@
 
 Law: every connection is in autocommit, and a transaction is begun and ended in so many words: a read costs one round trip. What a database says no with
 leaves as an error of the storage port, without the database's text, which may hold values.
+
+A connection of ours is not asked whether it lives before each use, which would cost a round trip of its own: it shows by the first thing that is said on it. What
+may be said twice (a read, a count, the beginning of a transaction) is then said again on a new connection, once; a commit never is.
 """
 
 from __future__ import annotations
@@ -12,10 +15,12 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from authmw import drive
 from authmw.errors import Conflict, OutcomeUnknown, StorageError
@@ -26,24 +31,39 @@ _UNDONE_NUMBERS = (1213, 1020)
 """Deadlock, and a record that changed since it was read, as MySQL and MariaDB number them."""
 _BEGIN = {"sqlite": ("BEGIN IMMEDIATE",), "postgresql": ("BEGIN",)}
 _BEGIN_MYSQL = ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION")
-# Transactions are ended by us, so a connection that comes back has nothing to roll back. Errors and logs of SQLAlchemy hold no values.
-_OPTIONS: dict[str, Any] = {"pool_pre_ping": True, "pool_reset_on_return": None, "hide_parameters": True}
+_READ_COMMITTED = "authmw_read_committed"
+"""Marks a connection to MySQL or MariaDB whose every transaction is isolated as ours are to be."""
+# Transactions are ended by us, so a connection that comes back has nothing to roll back. Errors and logs of SQLAlchemy hold no values. A connection is made to
+# commit by itself once, when it is opened: said for each use, MySQL and MariaDB are told so each time, and told back.
+_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None, "hide_parameters": True}
 
 
 class Blocking:
     """Runs work on a blocking engine: one that is made for an address, or the host's own."""
 
     def __init__(self, engine: str | URL | Engine, options: dict[str, Any]) -> None:
-        made = engine if isinstance(engine, Engine) else create_engine(engine, **_pooled(make_url(engine)), **options)
-        self._engine = made.execution_options(isolation_level="AUTOCOMMIT")
-        self.dialect: Dialect = made.dialect
+        self._ours = not isinstance(engine, Engine)
+        self._engine: Engine
+        if isinstance(engine, Engine):
+            self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        else:
+            self._engine = create_engine(engine, **options, **_OPTIONS)
+            _isolate(self._engine)
+        self.dialect: Dialect = self._engine.dialect
         self._inherited: list[object] = []
         _everyone.add(self)
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """What `work` gives on a connection of its own."""
-        with _faults(self.dialect), self._engine.connect() as connection:
-            return work(connection)
+    async def run(self, work: Callable[[Connection], T], *, again: bool = False) -> T:
+        """What `work` gives on a connection of its own. `again`: it may be done again where a connection is lost."""
+        with _faults(self.dialect):
+            try:
+                with self._engine.connect() as connection:
+                    return work(connection)
+            except (DBAPIError, _Unbegun) as error:
+                if not (self._ours and _was_dead(error, again=again)):
+                    raise
+            with self._engine.connect() as connection:
+                return work(connection)
 
     async def close(self) -> None:
         """Close what is not in use; the next call opens again."""
@@ -73,20 +93,28 @@ class Asynchronous:
         self.dialect: Dialect = self._own.dialect if self._own else self._made().dialect
         _everyone.add(self)
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """What `work` gives on a connection of the running loop. Whoever asked may be cancelled; the work comes to its end, so that its connection comes back in order."""
-        task = asyncio.get_running_loop().create_task(self._run(work))
+    async def run(self, work: Callable[[Connection], T], *, again: bool = False) -> T:
+        """What `work` gives on a connection of the running loop, as `Blocking.run`. Whoever asked may be cancelled; the work comes to its end, so that its
+        connection comes back in order.
+        """
+        task = asyncio.get_running_loop().create_task(self._run(work, again=again))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
-    async def _run(self, work: Callable[[Connection], T]) -> T:
+    async def _run(self, work: Callable[[Connection], T], *, again: bool) -> T:
         loop = asyncio.get_running_loop()
         engine = self._engines.get(loop)
         if engine is None:
-            made = self._own or self._made()
-            engine = self._engines[loop] = made.execution_options(isolation_level="AUTOCOMMIT")
+            own = self._own.execution_options(isolation_level="AUTOCOMMIT") if self._own else None
+            engine = self._engines[loop] = own or self._made()
         with _faults(self.dialect):
+            try:
+                async with engine.connect() as connection:
+                    return await connection.run_sync(work)
+            except (DBAPIError, _Unbegun) as error:
+                if self._own is not None or not _was_dead(error, again=again):
+                    raise
             async with engine.connect() as connection:
                 return await connection.run_sync(work)
 
@@ -106,7 +134,9 @@ class Asynchronous:
 
     def _made(self) -> AsyncEngine:
         assert self._address is not None
-        return create_async_engine(self._address, **_pooled(self._address), **self._options)
+        made = create_async_engine(self._address, **self._options, **_OPTIONS)
+        _isolate(made.sync_engine)
+        return made
 
 
 class Joined:
@@ -116,8 +146,8 @@ class Joined:
         self._connection = connection
         self.dialect: Dialect = connection.dialect
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """What `work` gives on the host's connection."""
+    async def run(self, work: Callable[[Connection], T], *, again: bool = False) -> T:  # noqa: ARG002 -- as the others
+        """What `work` gives on the host's connection, of which there is no other."""
         with _faults(self.dialect):
             if isinstance(self._connection, Connection):
                 return work(self._connection)
@@ -140,9 +170,26 @@ class Joined:
         """The connection is the host's."""
 
 
-def _pooled(address: URL) -> dict[str, Any]:
-    """The options of an engine that is ours. SQLite has no server whose connections could be lost."""
-    return _OPTIONS if address.get_backend_name() != "sqlite" else {**_OPTIONS, "pool_pre_ping": False}
+def _isolate(engine: Engine) -> None:
+    """Let every transaction of an engine of ours be isolated as `transaction` wants it, where that costs a round trip each time otherwise."""
+    if engine.dialect.name in _BEGIN:
+        return
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        cursor.close()
+        record.info[_READ_COMMITTED] = True
+
+
+class _Unbegun(StorageError):
+    """A transaction that could not begin, for its connection was dead."""
+
+
+def _was_dead(error: DBAPIError | _Unbegun, *, again: bool) -> bool:
+    """Whether a connection was lost, and nothing can have been done that may not be done again. All others of its pool are opened anew."""
+    return isinstance(error, _Unbegun) or (again and error.connection_invalidated)
 
 
 _everyone: weakref.WeakSet[Blocking | Asynchronous] = weakref.WeakSet()
@@ -160,8 +207,7 @@ drive.after_fork(_forked)
 def transaction(connection: Connection) -> Generator[None]:
     """What is done inside happens whole or not at all. Conflict if the database undid it; OutcomeUnknown if it did not say whether it is done."""
     try:
-        for statement in _BEGIN.get(connection.dialect.name, _BEGIN_MYSQL):
-            connection.exec_driver_sql(statement)
+        _begin(connection)
         yield
     except BaseException:
         _undo(connection)
@@ -175,6 +221,17 @@ def transaction(connection: Connection) -> Generator[None]:
         if undone(error):
             raise _LOST from None
         raise OutcomeUnknown("The database did not acknowledge a commit.") from None
+
+
+def _begin(connection: Connection) -> None:
+    begin = _BEGIN.get(connection.dialect.name) or _BEGIN_MYSQL[_READ_COMMITTED in connection.info :]
+    try:
+        for statement in begin:
+            connection.exec_driver_sql(statement)
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise _Unbegun("The connection to the database is lost.") from None
+        raise
 
 
 _LOST = Conflict("The database undid a commit in favour of another.")

@@ -1,5 +1,5 @@
 """`SQLAlchemyLimiter`: limits in an SQL database, counted atomically for all processes. A count may be lost with the database's power (PostgreSQL does not wait
-for the disk).
+for the disk), and be taken twice where a connection is lost.
 """
 
 from __future__ import annotations
@@ -43,7 +43,34 @@ _held: sa.Select[Any, Any] = (
     .where(_counts.c.digest.in_(sa.bindparam("digests", expanding=True)))
     .order_by(_counts.c.digest)
 )
+_gone = _counts.delete().where(_counts.c.digest.in_(sa.bindparam("digests", expanding=True)))
 _change = _counts.update().where(_counts.c.digest == sa.bindparam("d")).values(count=sa.bindparam("c"))
+# PostgreSQL charges in one round trip: what is held is locked in one order, and all is written if there is room in all. A count that somebody else makes at this
+# moment is not in `held`: then less is written than was asked for, and the division by nothing undoes it.
+_charge = sa.text("""
+WITH asked AS (
+  SELECT * FROM unnest(
+    CAST(:digests AS text[]), CAST(:least AS bigint[]), CAST(:steps AS bigint[]), CAST(:most AS bigint[]), CAST(:forever AS boolean[])
+  ) AS asked (digest, least, step, most, forever)
+), held AS (
+  SELECT digest, count FROM authmw_counts WHERE digest = ANY (CAST(:digests AS text[])) ORDER BY digest FOR UPDATE
+), taken AS (
+  SELECT asked.digest, greatest(coalesce(held.count, 0), asked.least) + asked.step AS count, asked.most, asked.forever
+  FROM asked LEFT JOIN held ON held.digest = asked.digest
+), written AS (
+  INSERT INTO authmw_counts AS counts (digest, count, forever)
+  SELECT digest, count, forever FROM taken WHERE (SELECT bool_and(count <= most) FROM taken) ORDER BY digest
+  ON CONFLICT (digest) DO UPDATE SET count = excluded.count
+  WHERE EXISTS (SELECT FROM held WHERE held.digest = counts.digest)
+  RETURNING 1
+), told AS (SELECT count(*) AS many, set_config('synchronous_commit', 'off', true) FROM written)
+SELECT CASE WHEN many = (SELECT count(*) FROM asked) THEN 1 WHEN many = 0 THEN 0 ELSE 1 / (many - many) END FROM told
+""")
+_forget = sa.text("""
+WITH gone AS (DELETE FROM authmw_counts WHERE digest = ANY (CAST(:digests AS text[])))
+SELECT set_config('synchronous_commit', 'off', true)
+""")
+_DIVIDED = "22012"
 
 
 class _Limiter:
@@ -62,7 +89,7 @@ class _Limiter:
         if migration is not None and migration.plan:
             migration.statements += await self._runner.run(_planned)
         elif not self._prepared:
-            await self._runner.run(_make)
+            await self._runner.run(_make, again=True)
             self._prepared = True
 
     async def take(self, *limits: Limit, now: datetime) -> None:
@@ -71,20 +98,20 @@ class _Limiter:
         if not limits:
             return
         self._takes += 1
-        await self._runner.run(partial(_taken, limits=limits, moment=nanoseconds(now)))
+        await self._runner.run(partial(_taken, limits=limits, moment=nanoseconds(now)), again=True)
         if self._takes % _TAKES_PER_SWEEP == 0:
             await self._runner.run(partial(_swept, moment=nanoseconds(now)))
 
     async def peek(self, limit: Limit, now: datetime) -> int:
         """How many could be taken now."""
         await self.prepare()
-        counts = await self._runner.run(lambda connection: _read(connection, _held, [limit.digest]))
+        counts = await self._runner.run(lambda connection: _read(connection, _held, [limit.digest]), again=True)
         return remaining(limit, counts.get(limit.digest, 0), nanoseconds(now))
 
     async def reset(self, *limits: Limit) -> None:
         """Forget what was counted."""
         await self.prepare()
-        await self._runner.run(partial(_forgotten, limits=limits))
+        await self._runner.run(partial(_forgotten, limits=limits), again=True)
 
     async def close(self) -> None:
         """Close the connections that are not in use."""
@@ -126,9 +153,18 @@ def _read(connection: Connection, statement: sa.Select[Any, Any], digests: Seque
 
 
 def _taken(connection: Connection, limits: Sequence[Limit], moment: int) -> None:
-    digests = sorted({limit.digest for limit in limits})
+    by_digest = {limit.digest: limit for limit in limits}
+    digests = sorted(by_digest)
+    at_once = connection.dialect.name == "postgresql" and len(digests) == len(set(limits))
     for _ in range(_TRIES):
         with _unless_undone():
+            if at_once:
+                if connection.execute(_charge, _asked(by_digest, digests, moment)).scalar_one():
+                    return
+                # There is no room, or there was none: a refusal is raised here.
+                counts = _read(connection, _held, digests)
+                take_all({limit: counts.get(limit.digest, 0) for limit in limits}, moment)
+                continue
             with transaction(connection):
                 if connection.dialect.name == "postgresql":
                     connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
@@ -140,24 +176,42 @@ def _taken(connection: Connection, limits: Sequence[Limit], moment: int) -> None
     raise StorageError(_CROWDED)
 
 
+def _asked(by_digest: Mapping[str, Limit], digests: Sequence[str], moment: int) -> dict[str, Any]:
+    """What `take_one` reckons with, of each limit: from where its count goes on at least, how far, and not beyond which."""
+    limits = [by_digest[digest] for digest in digests]
+    return {
+        "digests": digests,
+        "least": [0 if limit.per is None else moment for limit in limits],
+        "steps": [1 if limit.per is None else limit.whole // limit.burst for limit in limits],
+        "most": [limit.burst if limit.per is None else moment + limit.whole for limit in limits],
+        "forever": [limit.per is None for limit in limits],
+    }
+
+
 def _write(connection: Connection, held: Mapping[str, int], after: Mapping[Limit, int]) -> None:
     """What is taken; counts that nobody had taken from are made, in one order for all. Conflict if somebody else makes one at this moment."""
     changed = [{"d": limit.digest, "c": count} for limit, count in after.items() if limit.digest in held]
     if changed:
         connection.execute(_change, changed)
-    fresh = {limit.digest: (count, limit.per is None) for limit, count in after.items() if limit.digest not in held}
+    fresh = [
+        {"digest": limit.digest, "count": count, "forever": limit.per is None}
+        for limit, count in sorted(after.items(), key=lambda one: one[0].digest)
+        if limit.digest not in held
+    ]
     made = _made_up(connection.dialect).execution_options(preserve_rowcount=True)
-    for digest, (count, forever) in sorted(fresh.items()):
-        if connection.execute(made, {"digest": digest, "count": count, "forever": forever}).rowcount != 1:
+    # The drivers of MySQL and MariaDB make one statement of all rows.
+    for rows in [fresh] if is_mysql(connection.dialect) and fresh else [[one] for one in fresh]:
+        if connection.execute(made, rows).rowcount != len(rows):
             message = "Somebody else made the count."
             raise Conflict(message)
 
 
 def _forgotten(connection: Connection, limits: Sequence[Limit]) -> None:
-    gone = _counts.delete().where(_counts.c.digest.in_(sorted(limit.digest for limit in limits)))
+    at_once = connection.dialect.name == "postgresql"
+    digests = sorted(limit.digest for limit in limits)
     for _ in range(_TRIES):
         with _unless_undone():
-            connection.execute(gone)
+            connection.execute(_forget if at_once else _gone, {"digests": digests})
             return
     raise StorageError(_CROWDED)
 
@@ -170,7 +224,7 @@ def _unless_undone() -> Generator[None]:
     except Conflict:
         return
     except DBAPIError as error:
-        if not undone(error):
+        if not undone(error) and getattr(error.orig, "sqlstate", None) != _DIVIDED:
             raise
 
 

@@ -1,7 +1,7 @@
 """The storage port on SQL databases of many processes.
 
-Each commit is one transaction that locks what it names in one order: what is written for itself, what is checked for sharing. So `READ COMMITTED` is enough,
-and a stricter isolation, as distributed relatives of PostgreSQL have it, only adds conflicts.
+Each commit is one transaction, and on PostgreSQL mostly one statement, that locks what it names in one order: what is written for itself, what is checked for
+sharing. So `READ COMMITTED` is enough, and a stricter isolation, as distributed relatives of PostgreSQL have it, only adds conflicts.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from authmw_adapters.migrating import asked
 from authmw_adapters.sqlalchemy.engines import Asynchronous, Blocking, Joined, transaction
 from authmw_adapters.sqlalchemy.queries import counting, paging
 from authmw_adapters.sqlalchemy.schema import check, migrate, planned
+from authmw_adapters.sqlalchemy.single import Commits
 from authmw_adapters.sqlalchemy.tables import Table
 
 R = TypeVar("R", bound=Record)
@@ -40,6 +41,7 @@ class _Storage:
         self._runner = runner
         self._migrates = migrates
         self._tables: dict[type[Record], Table[Any]] = {}
+        self._commits = Commits()
 
     async def prepare(self, kinds: Sequence[type[Record]]) -> None:
         """Create what is missing, add columns and fill indexes that are new, under a lock; with `migrates=False` only look whether `authmw migrate` did.
@@ -49,18 +51,20 @@ class _Storage:
         tables = [self._table(kind) for kind in dict.fromkeys(kinds)]
         migration = asked.get()
         if migration is not None and migration.plan:
-            migration.statements += await self._runner.run(partial(planned, prefix=self._prefix, tables=tables))
+            migration.statements += await self._runner.run(
+                partial(planned, prefix=self._prefix, tables=tables), again=True
+            )
         elif self._migrates or migration is not None:
-            await self._runner.run(partial(migrate, prefix=self._prefix, tables=tables))
+            await self._runner.run(partial(migrate, prefix=self._prefix, tables=tables), again=True)
         else:
-            await self._runner.run(partial(check, prefix=self._prefix))
+            await self._runner.run(partial(check, prefix=self._prefix), again=True)
 
     async def get(self, kind: type[R], key: str) -> R | None:
         """The record of this key."""
         table = self._table(kind)
         if not storable_text(key):
             return None
-        row = await self._runner.run(lambda connection: connection.execute(table.get, {"k": key}).first())
+        row = await self._runner.run(lambda connection: connection.execute(table.get, {"k": key}).first(), again=True)
         return table.read(row) if row else None
 
     async def find(self, kind: type[R], index: str, value: Value) -> R | None:
@@ -69,7 +73,7 @@ class _Storage:
         statement = table.find(index)
         if not storable_value(value):
             return None
-        row = await self._runner.run(lambda one: one.execute(statement, {"value": joined(value)}).first())
+        row = await self._runner.run(lambda one: one.execute(statement, {"value": joined(value)}).first(), again=True)
         return table.read(row) if row else None
 
     async def page(
@@ -81,14 +85,14 @@ class _Storage:
         table = self._table(kind)
         # One more than asked shows whether there is another page.
         statement = paging(table, where, order, after, limit + 1)
-        rows = await self._runner.run(lambda connection: connection.execute(statement).all())
+        rows = await self._runner.run(lambda connection: connection.execute(statement).all(), again=True)
         records = tuple(table.read(row) for row in rows[:limit])
         return Page(records, table.cursor(records[-1], order) if len(rows) > limit else None)
 
     async def count(self, kind: type[R], where: Filter, *, at_most: int) -> int:
         """How many records the filter holds for, up to `at_most`."""
         statement = counting(self._table(kind), where, at_most)
-        return await self._runner.run(lambda connection: connection.execute(statement).scalar_one())
+        return await self._runner.run(lambda connection: connection.execute(statement).scalar_one(), again=True)
 
     async def commit(self, *writes: Write) -> None:
         """All of the writes or none."""
@@ -126,10 +130,13 @@ class _Storage:
         return cast("Table[R]", table)
 
     def _commit(self, connection: Connection, writes: Sequence[Write]) -> None:
+        named = [(self._table(type(write.record)), write) for write in writes]
+        # Within a host's transaction a statement that fails would end all of it.
+        if not isinstance(self._runner, Joined) and self._commits.take(connection, named):
+            return
         with self._runner.transaction(connection):
             changes: list[tuple[Table[Any], Change]] = []
-            for write in writes:
-                table = self._table(type(write.record))
+            for table, write in named:
                 if isinstance(write, Check):
                     _check(connection, table, write.record)
                 else:
@@ -181,6 +188,11 @@ def _judged(connection: Connection, table: Table[Any], write: Write) -> Change:
     """What a write changes; its row is locked. Conflict if it does not apply to what is stored."""
     if isinstance(write, Insert):
         return Change(table, write, None)
+    if not table.sides:
+        # Nothing that was there is to be taken away with it, so what is there need not be read.
+        change = Change(table, write, write.record)
+        _change_row(connection, table, change)
+        return change
     row = connection.execute(table.locked, {"k": key_of(write.record)}).first()
     old = table.read(row) if row else None
     if old is None or old.version != write.record.version:
@@ -203,7 +215,12 @@ def _write_row(connection: Connection, table: Table[Any], change: Change) -> Non
         except IntegrityError:
             message = f"A record of {table.description.kind} has this key."
             raise Conflict(message) from None
-        return
+    elif table.sides:
+        _change_row(connection, table, change)
+
+
+def _change_row(connection: Connection, table: Table[Any], change: Change) -> None:
+    record = change.write.record
     held = {"k": change.key, "v": record.version}
     if isinstance(change.write, Delete):
         done = connection.execute(table.delete, held)
