@@ -104,10 +104,10 @@ class Funnel(RuleBasedStateMachine):
         return next((one for one in self.people if not one.gone and one.at(text)), None)
 
     def remember_part(self, name: str, person: Person, kind: str) -> None:
-        """Keep the id of a person's part on both sides under a name, as a backend would read it from its own database."""
+        """Keep the id of a person's newest part of a kind on both sides under a name, as a backend would read it from its own database."""
         for side in self.sides:
             user = next(one for one in side.records(User) if one.id == side.held[person.name])
-            side.held[name] = user.parts_of(kind)[0].part_id
+            side.held[name] = user.parts_of(kind)[-1].part_id
 
     def has_room(self, what: str, most: int) -> bool:
         """Whether a run may ask once more for something that is limited by the minute: those limits are told elsewhere, and a clock that went back frees nobody."""

@@ -117,7 +117,11 @@ class SignInMachine(MailMachine, SessionMachine):
     def people_are_as_the_model_says(self) -> None:
         """Invariants 2 and 5: nothing is proved twice, and everybody keeps an address."""
         wanted = sorted(
-            (sorted((one.text, one.verified) for one in person.contacts), sorted(person.parts), person.epoch)
+            (
+                sorted((one.text, one.verified) for one in person.contacts),
+                sorted([*person.parts, *person.more.elements()]),
+                person.epoch,
+            )
             for person in self.people
             if not person.gone
         )

@@ -9,15 +9,21 @@ from hypothesis.stateful import rule
 
 from authmw.people.records import User
 from authmw.settings import PasswordRules
+from tests.model.funnel import Outcome
 from tests.model.machine import SignInMachine
 from tests.model.people import ADDRESSES, MINUTES, PASSWORD, PICK, Address, Held, Person, Sent
 from tests.model.sides import Side
 
 FRESH = 300
 """How many seconds old a factor may be at most whose session sets a password without the old one."""
-TRIES = 3
-"""How many refused guesses at one password a run makes: what more of them do is told elsewhere."""
+THRESHOLD, LOCK = 10, 3600
+"""After how many wrong guesses in a row a password signs nobody in, and for how many seconds."""
+TRIES = 6
+"""How many guesses a run makes at an address without a password: what more of them do is told elsewhere."""
+VISITS = 80
+"""How many passwords a run tries: the limit of 100 in ten minutes is told elsewhere."""
 WEAK = "password1"
+GUESS = "somebody-elses-guess"
 WRONG = "unauthorized_credentials"
 NO_LINK = "unable_to_auth_password_reset_token"
 MAILBOX = (("magic_link", "email"), ("otp", "email"), PASSWORD)
@@ -43,8 +49,11 @@ class PasswordMachine(SignInMachine):
         self.canaries.add(text)
         return text
 
-    def _has_password(self, person: Person, text: str) -> None:
-        """It is theirs from now on; before the account has an owner it is no factor."""
+    def _has_password(self, person: Person, text: str, outcome: Outcome) -> None:
+        """It is theirs from now on, and no guess counts against it; before the account has an owner it is no factor."""
+        person.password_locked_until = -1e12
+        if "password" in person.parts and outcome.answers is not None:
+            person.wrong_passwords = 0
         self.passwords[person] = text
         person.parts.add("password")
         person.stale_password = False
@@ -72,34 +81,58 @@ class PasswordMachine(SignInMachine):
         person = Person(self.name("person"), [address])
         self.people.append(person)
         self._know(person, address)
-        self._has_password(person, password)
+        self._has_password(person, password, outcome)
         self.sign_in(person, (PASSWORD, ""), minutes, None, outcome)
 
     def _who(self, text: str, *, right: bool) -> tuple[Person | None, str, str]:
         """Whose an address is, what is typed, and how that is refused: alike for nobody and a wrong one (PW-02, ENU-01, A209)."""
         person = self.person_at(text)
-        if person is None:
-            return None, "somebody-elses-guess", WRONG
-        typed = self.passwords.get(person, "") if right and "password" in person.parts else "somebody-elses-guess"
-        if not right or "password" not in person.parts:
+        if person is None or "password" not in person.parts:
+            return person, GUESS, WRONG
+        typed = self.passwords.get(person, "") if right else GUESS
+        locked = person.password_locked_until > self.now or person.wrong_passwords >= THRESHOLD
+        if not right or locked:
             return person, typed, WRONG
         return person, typed, "reset_password" if person.stale_password else ""
 
     def _may_guess(self, text: str) -> bool:
         person = self.person_at(text)
-        return self.misses.get(person.name if person else text, 0) < TRIES
+        guarded = person is not None and "password" in person.parts
+        return (guarded or self.misses.get(text, 0) < TRIES) and self.has_room("passwords tried", VISITS)
 
-    def _tried(self, text: str, person: Person | None, *, known: bool) -> None:
-        """What was refused counts towards the limit that no run goes to, what was known is forgotten."""
-        name = person.name if person else text
-        self.misses[name] = 0 if known else self.misses.get(name, 0) + 1
+    def _tried(self, text: str, typed: str, refused: str, armed: str, outcome: Outcome) -> None:
+        """RAT-01, RAT-02, OTP-03: a guess counts before it is compared, the one too many locks, and a right one that stands is forgotten; `refused` is what the password alone ends in."""
+        person = self.person_at(text)
+        if person is None or "password" not in person.parts:
+            self.misses[text] = self.misses.get(text, 0) + 1
+        elif armed == "read" or person.password_locked_until > self.now:
+            return
+        elif person.wrong_passwords >= THRESHOLD:
+            if outcome.stood:
+                person.password_locked_until = self.now + LOCK
+                person.wrong_passwords = person.wrong_passwords if armed == "lost" else 0
+        else:
+            person.wrong_passwords += 1
+            if typed != GUESS and (outcome.answers is not None or refused == "reset_password"):
+                person.wrong_passwords = 0
 
     @rule(text=st.sampled_from(ADDRESSES), join=st.none() | PICK, minutes=MINUTES, right=st.sampled_from([1, 1, 0]))
     def type_a_password(self, text: str, join: int | None, minutes: int | None, right: int) -> None:
         if not self._may_guess(text):
             return
-        joined = self.holding(join) if join is not None else None
-        person, typed, expected = self._who(text, right=bool(right))
+        self._type_it(text, self.holding(join) if join is not None else None, minutes, right=bool(right))
+
+    @rule(text=st.sampled_from(ADDRESSES), times=st.integers(2, 11))
+    def guess_a_password_again_and_again(self, text: str, times: int) -> None:
+        """RAT-01: ten times in a row at most, and then nobody signs in by it for an hour, not even by the right one."""
+        person = self.person_at(text)
+        for _ in range(times):
+            if person is not None and "password" in person.parts and self._may_guess(text):
+                self._type_it(text, None, None, right=False)
+
+    def _type_it(self, text: str, joined: Held | None, minutes: int | None, *, right: bool) -> None:
+        person, typed, refused = self._who(text, right=right)
+        expected, armed = refused, self.fault
         if person is not None:
             expected = expected or self._joins(person, joined)
         outcome = self.step(
@@ -113,7 +146,7 @@ class PasswordMachine(SignInMachine):
             ),
             expected,
         )
-        self._tried(text, person, known=outcome.answers is not None)
+        self._tried(text, typed, refused, armed, outcome)
         if person is not None and not expected and outcome.stood:
             self.sign_in(person, (PASSWORD, ""), minutes, joined, outcome)
 
@@ -165,7 +198,7 @@ class PasswordMachine(SignInMachine):
             return
         sent.used = True
         person, _ = self._proved(sent, joined)
-        self._has_password(person, password)
+        self._has_password(person, password, outcome)
         person.epoch += 1
         self.sign_in(person, (PASSWORD, ""), minutes, joined, outcome)
 
@@ -180,7 +213,8 @@ class PasswordMachine(SignInMachine):
             self._change(text, self.holding(join) if join is not None else None, minutes, same=same, browser=own)
 
     def _change(self, text: str, joined: Held | None, minutes: int | None, *, same: bool, browser: bool) -> None:
-        person, typed, expected = self._who(text, right=True)
+        person, typed, refused = self._who(text, right=True)
+        expected, armed = refused, self.fault
         if browser:
             carried = joined if joined and self.alive(joined) and joined.person is person else None
             proved = {"account"} | (carried.groups() if carried else set())
@@ -205,10 +239,10 @@ class PasswordMachine(SignInMachine):
             return side.call(work, (token or "") if browser else None)
 
         outcome = self.step(changed, expected)
-        self._tried(text, person, known=outcome.answers is not None)
+        self._tried(text, typed, refused, armed, outcome)
         if person is None or expected or not outcome.stood:
             return
-        self._has_password(person, password)
+        self._has_password(person, password, outcome)
         person.epoch += 1
         self.sign_in(person, (PASSWORD, ""), minutes, carried, outcome)
 
@@ -237,7 +271,7 @@ class PasswordMachine(SignInMachine):
         if by is None or expected or not outcome.stood:
             return
         proved_at = held.factors[by]
-        self._has_password(person, password)
+        self._has_password(person, password, outcome)
         person.epoch += 1
         self.sign_in(person, by, minutes, held, outcome)
         held.factors[by] = proved_at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import attrs
@@ -12,6 +13,7 @@ IDLE, ABSOLUTE = 600, 2880
 GROUPS = {
     "account": (
         "magic_link email",
+        "magic_link embedded",
         "otp email",
         "oauth oauth_github",
         "oauth oauth_google",
@@ -63,6 +65,9 @@ class Person:
     name: str
     addresses: list[Address] = attrs.field(factory=list)
     parts: set[str] = attrs.field(factory=set)
+    """The kinds of which they have one or more."""
+    more: Counter[str] = attrs.field(factory=Counter)
+    """How many of a kind they have beyond the first."""
     stale_password: bool = False
     """Whether it was set before the owner of the address came, and signs nobody in (A209)."""
     pending: set[str] = attrs.field(factory=set)
@@ -72,6 +77,8 @@ class Person:
     gone: bool = False
     failures: int = 0
     locked_until: float = -1e12
+    wrong_passwords: int = 0
+    password_locked_until: float = -1e12
 
     @property
     def phone(self) -> bool:
@@ -89,6 +96,19 @@ class Person:
         """It stands on them."""
         (self.phones if contact.is_number else self.addresses).append(contact)
 
+    def gain_part(self, kind: str) -> None:
+        """One more of this kind."""
+        if kind in self.parts:
+            self.more[kind] += 1
+        self.parts.add(kind)
+
+    def lose_part(self, kind: str) -> None:
+        """One less of this kind."""
+        if self.more[kind]:
+            self.more[kind] -= 1
+        else:
+            self.parts.discard(kind)
+
     def lose(self, text: str) -> None:
         """It stands on them no more. A password keeps nobody who has no address, and where nothing is left nobody is."""
         self.addresses = [one for one in self.addresses if one.text != text]
@@ -103,6 +123,7 @@ class Person:
         self.addresses = [one for one in self.addresses if one.text == contact.text]
         self.phones = [one for one in self.phones if one.text == contact.text]
         self.parts &= set() if contact.is_number else {"password"}
+        self.more.clear()
         self.pending.clear()
         self.stale_password = bool(self.parts)
 

@@ -6,7 +6,9 @@ import hypothesis
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.devices import DeviceMachine
+from tests.model.embedded import EmbeddedMachine
 from tests.model.machine import SignInMachine
+from tests.model.migrations import MigrationMachine
 from tests.model.oauth import OAuthMachine
 from tests.model.passwords import PasswordMachine
 from tests.model.phones import PhoneMachine
@@ -17,6 +19,8 @@ from tests.model.wallets import WalletMachine
 
 PRODUCTS: tuple[type[SignInMachine], ...] = (
     PasswordMachine,
+    MigrationMachine,
+    EmbeddedMachine,
     OAuthMachine,
     PasskeyMachine,
     SecondFactors,
@@ -27,7 +31,14 @@ PRODUCTS: tuple[type[SignInMachine], ...] = (
 
 
 class EveryFactor(
-    PasswordMachine, OAuthMachine, PasskeyMachine, SecondFactors, WalletMachine, DeviceMachine, PhoneMachine
+    MigrationMachine,
+    EmbeddedMachine,
+    OAuthMachine,
+    PasskeyMachine,
+    SecondFactors,
+    WalletMachine,
+    DeviceMachine,
+    PhoneMachine,
 ):
     """Nothing of it is faked."""
 

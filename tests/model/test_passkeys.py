@@ -9,14 +9,16 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
+from authmw.consumer.users import operations as users
 from authmw.consumer.webauthn import operations
-from authmw.people.records import User
+from authmw.signin import ending
 from authmw.testing import Edits, VirtualAuthenticator
 from tests.model.machine import SignInMachine
 from tests.model.people import ADDRESSES, MINUTES, PICK, Held, Person
 from tests.model.sides import Side
 from tests.model.test_machine import BOUNDED
 
+KIND = "webauthn"
 METHOD = ("webauthn", "webauthn_registration")
 ORIGIN, DOMAIN = "http://localhost:8000", "localhost"
 UNABLE = "unable_to_auth_webauthn_registration"
@@ -31,12 +33,13 @@ class Passkey:
     name: str
     person: Person
     devices: dict[str, VirtualAuthenticator]
+    gone: bool = False
 
 
 class PasskeyMachine(SignInMachine):
     """Links, codes and sessions as before, and passkeys by their own operations."""
 
-    real: ClassVar[frozenset[str]] = frozenset({"webauthn"})
+    real: ClassVar[frozenset[str]] = frozenset({KIND})
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,14 +49,13 @@ class PasskeyMachine(SignInMachine):
         return self.has_room(f"passkey challenges of {person.name}", CHALLENGES)
 
     def _stands(self, passkey: Passkey) -> bool:
-        newest = [one for one in self.passkeys if one.person is passkey.person][-1]
-        return newest is passkey and "webauthn" in passkey.person.parts and not passkey.person.gone
+        return not passkey.gone and KIND in passkey.person.parts and not passkey.person.gone
 
     @rule(index=PICK)
     def add_a_passkey(self, index: int) -> None:
         """From the browser that is signed in: an owner, and the MFA rule (ACC-02, ACC-03, WA-08)."""
         held = self.holding(index)
-        if held is None or "webauthn" in held.person.parts or not self._asks(held.person):
+        if held is None or held.person.more[KIND] or not self._asks(held.person):
             return
         self._add(held)
 
@@ -87,11 +89,12 @@ class PasskeyMachine(SignInMachine):
         )
         if not outcome.stood:
             return
-        person.parts.add("webauthn")
+        for one in self.passkeys:
+            # What died with the account's last owner stays dead beside the new one.
+            one.gone = one.gone or (one.person is person and KIND not in person.parts)
+        person.gain_part(KIND)
         self.passkeys.append(passkey)
-        for side in self.sides:
-            user = next(one for one in side.records(User) if one.id == side.held[person.name])
-            side.held[f"{passkey.name} id"] = user.parts_of("webauthn")[0].part_id
+        self.remember_part(f"{passkey.name} id", person, KIND)
         self.sign_in(person, (METHOD, passkey.name), None, held, outcome)
 
     @rule(index=PICK, join=st.none() | PICK, minutes=MINUTES, verified=st.booleans(), again=st.booleans())
@@ -156,7 +159,8 @@ class PasskeyMachine(SignInMachine):
         if expected or not outcome.stood:
             return
         person = held.person
-        person.parts.discard("webauthn")
+        passkey.gone = True
+        person.lose_part(KIND)
         self.goes_on(held, outcome, passkey.name)
 
 
@@ -184,16 +188,57 @@ def _script(machine: PasskeyMachine) -> None:
     machine.people_are_as_the_model_says()
 
 
-PLANTS: dict[str, tuple[str, Any]] = {
-    "possession alone signs in": ("check_worth", lambda **_: None),
-    "a challenge is good twice": ("Delete", lambda challenge: operations.Update(challenge)),
+def _two_of_them(machine: PasskeyMachine) -> None:
+    """A second passkey by a session that holds two categories: each signs in, and the one that stays goes on when the other is removed."""
+    machine.begin()
+    machine.sign_in_by_a_new_link(text=ADDRESSES[0], minutes=1440)
+    machine.add_a_passkey(index=0)
+    machine.add_a_passkey(index=0)
+    machine.use_a_passkey(index=1, join=None, minutes=60, verified=True, again=True)
+    machine.use_a_passkey(index=0, join=0, minutes=None, verified=True, again=False)
+    machine.prove_or_extend_a_session(index=0, minutes=60)
+    machine.remove_a_passkey(index=0, which=0)
+    machine.prove_or_extend_a_session(index=0, minutes=60)
+    machine.use_a_passkey(index=0, join=None, minutes=60, verified=True, again=False)
+    machine.use_a_passkey(index=1, join=0, minutes=None, verified=True, again=False)
+    machine.remove_a_passkey(index=0, which=1)
+    machine.sessions_live_as_the_model_says()
+    machine.people_are_as_the_model_says()
+
+
+def _all_of_its_kind(subject: Any, part_id: str) -> Any:
+    gone = subject.part(part_id)
+    return attrs.evolve(subject, parts=tuple(one for one in subject.parts if one.kind != gone.kind))
+
+
+def _in_place_of_the_first(user: Any, part: Any) -> Any:
+    others = tuple(one for one in user.parts if one.kind != part.kind)
+    return attrs.evolve(user, parts=(*others, part))
+
+
+PLANTS: dict[str, tuple[Any, Any, str, Any]] = {
+    "possession alone signs in": (_script, operations, "check_worth", lambda **_: None),
+    "a challenge is good twice": (
+        _script,
+        operations,
+        "Delete",
+        lambda challenge: operations.Update(challenge),
+    ),
+    "a second passkey takes the place of the first": (_two_of_them, operations, "with_part", _in_place_of_the_first),
+    "with one passkey all go": (_two_of_them, users, "without_part", _all_of_its_kind),
+    "a removed passkey counts in the session that goes on": (
+        _two_of_them,
+        ending,
+        "still_held",
+        lambda factors, _: tuple(factors),
+    ),
 }
 
 
 @pytest.mark.parametrize("plant", PLANTS)
 def test_the_machine_sees_what_is_planted(monkeypatch: pytest.MonkeyPatch, plant: str) -> None:
-    _script(_OverMemory())
-    attribute, broken = PLANTS[plant]
-    monkeypatch.setattr(operations, attribute, broken)
+    story, *planted = PLANTS[plant]
+    story(_OverMemory())
+    monkeypatch.setattr(*planted)
     with pytest.raises(AssertionError):
-        _script(_OverMemory())
+        story(_OverMemory())

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
-from authmw.consumer.passwords import knowing, resets, rules, setting
+from authmw.consumer.passwords import knowing, migrating, resets, rules, setting
+from authmw.people import rules as people
+from authmw.signin import attempts
+from tests.model.migrations import MigrationMachine
 from tests.model.passwords import PasswordMachine
 from tests.model.people import ADDRESSES
 from tests.model.test_machine import BOUNDED
@@ -20,7 +24,12 @@ def test_passwords_behave_as_the_model_over_memory_and_sqlite() -> None:
     run_state_machine_as_test(PasswordMachine, settings=BOUNDED)
 
 
-class _OverMemory(PasswordMachine):
+def test_people_who_migrate_behave_as_the_model_over_memory_and_sqlite() -> None:
+    """HOWTEST section 4: ACC-05, A209, PWD-09: somebody may have come before them."""
+    run_state_machine_as_test(MigrationMachine, settings=BOUNDED)
+
+
+class _OverMemory(MigrationMachine):
     sqlite = False
 
     def looks(self) -> None:
@@ -82,7 +91,67 @@ def _two_categories(machine: _OverMemory) -> None:
     machine.looks()
 
 
+def _guessed(machine: _OverMemory) -> None:
+    """Ten guesses lock a password and not its owner's mailbox; an hour later, or with another one, they sign in by it again."""
+    machine.sign_up_with_a_password(text=ADA, minutes=60, weak=False)
+    machine.sign_in_by_a_new_link(text=ADA, minutes=1440)
+    machine.set_one_by_a_session(index=1, minutes=None, weak=False, browser=False)
+    machine.guess_a_password_again_and_again(text=ADA, times=9)
+    machine.type_a_password(text=ADA, join=None, minutes=60, right=1)
+    machine.guess_a_password_again_and_again(text=ADA, times=1)
+    machine.type_a_password(text=ADA, join=None, minutes=60, right=1)
+    machine.guess_a_password_again_and_again(text=ADA, times=10)
+    machine.type_a_password(text=ADA, join=None, minutes=60, right=1)
+    machine.tick(seconds=59)
+    machine.type_a_password(text=ADA, join=None, minutes=60, right=1)
+    machine.prove_or_extend_a_session(index=0, minutes=60)
+    machine.tick(seconds=3600)
+    machine.type_a_password(text=ADA, join=None, minutes=60, right=1)
+    machine.guess_a_password_again_and_again(text=ADA, times=11)
+    machine.forget_a_password(text=ADA)
+    machine.set_one_by_mail(index=0, join=None, minutes=60, weak=False)
+    machine.type_a_password(text=ADA, join=None, minutes=60, right=1)
+    machine.looks()
+
+
+def _migrated(machine: _OverMemory) -> None:
+    """An address that a stranger came by first, and that the host says is somebody's; and one of whom nobody says anything."""
+    machine.sign_up_with_a_password(text=ADA, minutes=60, weak=False)
+    machine.migrate_somebody(text=ADA, proved=True)
+    machine.type_a_password(text=ADA, join=None, minutes=60, right=1)
+    machine.remove_the_own_password(index=0)
+    machine.migrate_somebody(text=ADA, proved=True)
+    machine.looks()
+    machine.type_a_password(text=ADA, join=None, minutes=60, right=1)
+    machine.migrate_somebody(text=BOB, proved=False)
+    machine.looks()
+    machine.type_a_password(text=BOB, join=None, minutes=60, right=1)
+    machine.sign_in_by_a_new_link(text=BOB, minutes=60)
+    machine.looks()
+    machine.type_a_password(text=BOB, join=None, minutes=60, right=1)
+
+
+def _believed(user: Any, arrival: Any) -> Any:
+    emails = tuple(attrs.evolve(one, verified=one.verified or arrival.email_verified) for one in user.emails)
+    return attrs.evolve(user, emails=emails)
+
+
+_proved = migrating._proved
+
+
+def _always(user: Any, arrival: Any) -> Any:
+    return _proved(user, attrs.evolve(arrival, email_verified=True))
+
+
 PLANTS: dict[str, tuple[Any, Any, str, Any]] = {
+    "a migrated password takes the place of one that stands": (_migrated, migrating, "password_of", lambda _: None),
+    "what a stranger prepared outlives a migration": (_migrated, migrating, "_proved", _believed),
+    "every migrated address is proved": (_migrated, migrating, "_proved", _always),
+    "guesses are free": (_guessed, knowing, "count_guess", None),
+    "a lock closes nothing": (_guessed, attempts, "check_open", lambda *_: None),
+    "a right password forgets no guesses": (_guessed, knowing, "forget_guesses", lambda *_: None),
+    "a lock outlives its time": (_guessed, people, "live_locks", lambda subject, _: subject.locks),
+    "a new password is as locked as the one before": (_guessed, setting, "FACTOR", "another"),
     "a reset link outlives its time": (_a_reset, resets, "check_live", lambda *_: None),
     "a reset leaves other sessions": (_a_reset, setting, "end_all", lambda _, user: user),
     "a reset leaves other links": (_a_reset, rules, "_link", None),

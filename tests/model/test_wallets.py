@@ -9,6 +9,7 @@ import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from authmw.consumer.crypto_wallets import operations
+from authmw.consumer.users import operations as users
 from authmw.people import rules as people
 from tests.model.people import ADDRESSES
 from tests.model.planting import Plant, check_seen
@@ -32,7 +33,7 @@ def _somebody_new(machine: WalletMachine) -> None:
     machine.present_a_signature(index=1, join=None, minutes=60, again=False)
     machine.tick(seconds=301)
     machine.present_a_signature(index=0, join=None, minutes=60, again=False)
-    machine.remove_the_own_wallet(index=0)
+    machine.remove_an_own_wallet(index=0, which=0)
 
 
 def _added(machine: WalletMachine) -> None:
@@ -43,7 +44,7 @@ def _added(machine: WalletMachine) -> None:
     machine.have_a_wallet_sign(wallet=1, by="person", index=1)
     machine.present_a_signature(index=0, join=None, minutes=60, again=False)
     machine.have_a_wallet_sign(wallet=1, by="session", index=1)
-    machine.remove_the_own_wallet(index=0)
+    machine.remove_an_own_wallet(index=0, which=0)
     machine.prove_or_extend_a_session(index=0, minutes=60)
     machine.have_a_wallet_sign(wallet=1, by="person", index=0)
     machine.remove_an_address(index=0, which=0)
@@ -64,6 +65,31 @@ def _meant_before(machine: WalletMachine) -> None:
     machine.present_a_signature(index=1, join=None, minutes=60, again=False)
 
 
+def _two_of_them(machine: WalletMachine) -> None:
+    """Two wallets of somebody who has nothing else: each signs in, either can go, and then the other stays."""
+    machine.have_a_wallet_sign(wallet=0, by="nobody", index=0)
+    machine.present_a_signature(index=0, join=None, minutes=1440, again=False)
+    machine.have_a_wallet_sign(wallet=1, by="session", index=0)
+    machine.present_a_signature(index=0, join=0, minutes=None, again=True)
+    machine.have_a_wallet_sign(wallet=1, by="nobody", index=0)
+    machine.present_a_signature(index=0, join=None, minutes=1440, again=False)
+    machine.prove_or_extend_a_session(index=1, minutes=60)
+    machine.remove_an_own_wallet(index=1, which=0)
+    machine.sessions_live_as_the_model_says()
+    machine.people_are_as_the_model_says()
+    machine.remove_an_own_wallet(index=1, which=0)
+
+
+def _in_place_of_the_first(user: Any, part: Any) -> Any:
+    others = tuple(one for one in user.parts if one.kind != part.kind)
+    return attrs.evolve(user, parts=(*others, part))
+
+
+def _all_of_its_kind(subject: Any, part_id: str) -> Any:
+    gone = subject.part(part_id)
+    return attrs.evolve(subject, parts=tuple(one for one in subject.parts if one.kind != gone.kind))
+
+
 _kept = operations._kept
 
 
@@ -77,6 +103,9 @@ PLANTS: dict[str, Plant[WalletMachine]] = {
     "a text of a session serves whoever has it": (_somebody_new, operations, "_kept", _for_anybody),
     "the last wallet can go": (_somebody_new, people, "_still_reachable", lambda subject: subject),
     "somebody else's wallet is asked for": (_added, operations, "_check_free", lambda *_: None),
+    "a second wallet takes the place of the first": (_two_of_them, operations, "with_part", _in_place_of_the_first),
+    "with one wallet all go": (_two_of_them, users, "without_part", _all_of_its_kind),
+    "the last of two wallets can go": (_two_of_them, people, "_still_reachable", lambda subject: subject),
     "a text means what is over": (_meant_before, operations, "_check_still_meant", lambda *_: None),
 }
 

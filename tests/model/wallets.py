@@ -120,8 +120,6 @@ class WalletMachine(SignInMachine):
         wallet, expected = signing.wallet, self._refused(signing, joined)
         owner = self.wallet_owner(wallet)
         target = joined.person if joined else signing.person
-        if not expected and owner is None and target is not None and KIND in target.parts:
-            return  # A second wallet of one person is told elsewhere.
 
         def presented(side: Side) -> Any:
             return side.call(
@@ -140,7 +138,7 @@ class WalletMachine(SignInMachine):
         del self.signings[wallet]
         person = owner or target or self._new_owner(wallet)
         if owner is None:
-            person.parts.add(KIND)
+            person.gain_part(KIND)
             name = self.name("wallet")
             self.owners[wallet] = (person, name)
             self.remember_part(name, person, KIND)
@@ -157,16 +155,17 @@ class WalletMachine(SignInMachine):
             side.held[person.name] = next(owners).id
         return person
 
-    @rule(index=PICK)
-    def remove_the_own_wallet(self, index: int) -> None:
+    @rule(index=PICK, which=st.integers(0, 1))
+    def remove_an_own_wallet(self, index: int, which: int) -> None:
         """From the browser that is signed in (ACC-02, SES-07); the last way in stays (X-26)."""
         held = self.holding(index)
         if held is None or KIND not in held.person.parts:
             return
         person = held.person
-        wallet = next(one for one, (owner, _) in self.owners.items() if owner is person)
+        wallet = self.pick([one for one, (owner, _) in self.owners.items() if owner is person], which)
         name = self.owners[wallet][1]
-        expected = self.sensitive(held) or ("" if person.reached() else "cannot_delete_last_primary_factor")
+        last = not person.reached() and not person.more[KIND]
+        expected = self.sensitive(held) or ("cannot_delete_last_primary_factor" if last else "")
         outcome = self.step(
             lambda side: side.call(
                 side.auth.users.delete_crypto_wallet(crypto_wallet_id=side.held[name]), side.held[held.name]
@@ -176,7 +175,7 @@ class WalletMachine(SignInMachine):
         if expected or not outcome.stood:
             return
         del self.owners[wallet]
-        person.parts.discard(KIND)
+        person.lose_part(KIND)
         self.goes_on(held, outcome, name)
 
 
