@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from authmw.errors import Refused
@@ -18,23 +20,23 @@ class ResultsMetadata(msgspec.Struct, kw_only=True):
     next_cursor: str | None
 
 
-def sign_cursor(cursor: Cursor | None, key: bytes) -> str | None:
-    """A cursor as opaque text that only we can have made."""
+def sign_cursor(cursor: Cursor | None, keys: Sequence[bytes]) -> str | None:
+    """A cursor as opaque text that only we can have made, by the last of the keys (`RootKeys.every`)."""
     from itsdangerous import URLSafeSerializer
 
     if cursor is None:
         return None
-    return URLSafeSerializer(key, salt="cursor").dumps([list(cursor.value), cursor.key])
+    return URLSafeSerializer(keys, salt="cursor").dumps([list(cursor.value), cursor.key])
 
 
-def read_cursor(text: str | None, key: bytes, refusal: str = "user_search_invalid_cursor") -> Cursor | None:
-    """The cursor behind the text. Refused with `refusal` if it is none of ours."""
+def read_cursor(text: str | None, keys: Sequence[bytes], refusal: str = "user_search_invalid_cursor") -> Cursor | None:
+    """The cursor behind the text, whichever of the keys it was made by. Refused with `refusal` if it is none of ours."""
     from itsdangerous import BadData, URLSafeSerializer
 
     if not text:
         return None
     try:
-        value, record = URLSafeSerializer(key, salt="cursor").loads(text)
+        value, record = URLSafeSerializer(keys, salt="cursor").loads(text)
     except BadData:
         raise Refused(refusal) from None
     return Cursor(tuple(value), record)

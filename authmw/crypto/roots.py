@@ -61,6 +61,10 @@ class RootKeys:
             known = self._derived[wanted] = self._derive(*wanted)
         return known
 
+    def every(self, purpose: str) -> list[bytes]:
+        """The keys for a purpose under every root key, oldest first: what `itsdangerous` signs by the last of and reads by any of."""
+        return [self.derive(purpose, version) for version in reversed(self.versions)]
+
     def mac(self, purpose: str, *parts: str | bytes, version: int | None = None) -> bytes:
         """HMAC-SHA256 (32 bytes) over the parts, each with its length before it, under the key for this purpose. Raises UnknownKey."""
         return hmac.digest(self.derive(f"mac {purpose}", version), joined(parts), "sha256")

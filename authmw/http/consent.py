@@ -15,13 +15,12 @@ import attrs
 from starlette.responses import Response
 
 from authmw.auth import Auth
-from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.http.answers import redirect_answer
 from authmw.http.backend import query_of
 from authmw.http.bodies import parse_form
 from authmw.http.browser import check_origin
-from authmw.http.forms import SIGN_IN, code_over, destination, form_page, session_of
+from authmw.http.forms import SIGN_IN, code_over, destination, form_page, is_code_over, session_of
 from authmw.http.oauth import SEVERAL
 from authmw.http.pages import page, refusal_page
 from authmw.http.requests import Request
@@ -123,7 +122,7 @@ class Pages:
         session = session_of(self._auth, request)
         check_origin(self._auth, request, by_cookie=True)
         asked = _known(form)
-        if not tokens.same(form.get("shown", ""), self._code_over(asked, session)):
+        if not is_code_over(self._auth, form.get("shown", ""), session, _shown(asked)):
             return refusal_page(
                 Refused("bad_request", "This page is not of your present session; start again in the app.")
             )
@@ -243,7 +242,7 @@ class Pages:
 
     def _consent_page(self, asked: Asked, start: Any, session: str) -> Response:
         emails = start.user["emails"]
-        fields = {**asked.values, "shown": self._code_over(asked, session)}
+        fields = {**asked.values, "shown": code_over(self._auth, session, _shown(asked))}
         return form_page(
             "consent.html.j2",
             actions=[asked.get("redirect_uri") or ""],
@@ -259,11 +258,12 @@ class Pages:
             site=destination(start.client.client_id) if is_address(start.client.client_id) else "",
         )
 
-    def _code_over(self, asked: Asked, session: str) -> str:
-        return code_over(self._auth, session, {name: asked.values.get(name, "") for name in _FIELDS})
-
     def _path(self, name: str) -> str:
         return f"{self._auth.settings.mount}/oauth/{name}"
+
+
+def _shown(asked: Asked) -> dict[str, str]:
+    return {name: asked.values.get(name, "") for name in _FIELDS}
 
 
 def _known(values: dict[str, str]) -> Asked:

@@ -9,13 +9,12 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from authmw.auth import Auth
-from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.http.answers import redirect_answer
 from authmw.http.backend import query_of
 from authmw.http.bodies import parse_form
 from authmw.http.browser import check_origin
-from authmw.http.forms import SIGN_IN, code_over, destination, form_page, session_of
+from authmw.http.forms import SIGN_IN, code_over, destination, form_page, is_code_over, session_of
 from authmw.http.pages import page, refusal_page
 from authmw.http.requests import Request
 from authmw.platform.idp.client_documents import is_address
@@ -72,7 +71,7 @@ class DevicePages:
         return form_page(
             "device_consent.html.j2",
             action=self._path,
-            fields={**shown, "shown": self._code_over(shown, [one.scope for one in scopes], session)},
+            fields={**shown, "shown": code_over(self._auth, session, _with(shown, [one.scope for one in scopes]))},
             project=self._auth.settings.name,
             app=start.client.client_name or start.client.client_id,
             known=start.client.client_type.startswith("first_party"),
@@ -86,7 +85,7 @@ class DevicePages:
         start = await self._auth.idp.devices.start(user_code=code)
         shown = {"user_code": start.user_code, "client_id": start.client.client_id}
         scopes = [one.scope for one in start.scope_results if one.is_grantable]
-        if not tokens.same(form.get("shown", ""), self._code_over(shown, scopes, session)):
+        if not is_code_over(self._auth, form.get("shown", ""), session, _with(shown, scopes)):
             return refusal_page(
                 Refused("bad_request", "This page is not of your present session; start again on the device.")
             )
@@ -95,9 +94,6 @@ class DevicePages:
         if granted:
             return page("The device is let in", "<p>You can go back to it now, and close this page.</p>")
         return page("The device is not let in", "<p>Nothing was allowed. You can close this page.</p>")
-
-    def _code_over(self, shown: dict[str, str], scopes: list[str], session: str) -> str:
-        return code_over(self._auth, session, {**shown, "scopes": " ".join(scopes)})
 
     def _code_page(self, code: str, refused: Refused | None = None) -> Response:
         return form_page(
@@ -115,3 +111,7 @@ class DevicePages:
             there = quote(f"{self._path}?user_code={quote(code, safe='')}" if code else self._path, safe="/")
             return redirect_answer(f"{self._auth.settings.sign_in_path}?next={there}")
         return refusal_page(refused)
+
+
+def _with(shown: dict[str, str], scopes: list[str]) -> dict[str, str]:
+    return {**shown, "scopes": " ".join(scopes)}

@@ -34,8 +34,18 @@ def session_of(auth: Auth, request: Request) -> str:
 
 def code_over(auth: Auth, session: str, shown: Mapping[str, str]) -> str:
     """A code over all that a person is shown, good in their present session only."""
+    return _code(auth, session, shown, auth.core.roots.newest)
+
+
+def is_code_over(auth: Auth, given: str, session: str, shown: Mapping[str, str]) -> bool:
+    """Whether this is that code, whichever root key stood in front when the person was shown the page."""
+    versions = auth.core.roots.versions
+    return sum(tokens.same(given, _code(auth, session, shown, version)) for version in versions) > 0
+
+
+def _code(auth: Auth, session: str, shown: Mapping[str, str], version: int) -> str:
     parts = [f"{name}={value}" for name, value in shown.items()]
-    return auth.core.roots.token("consent form", tokens.digest(session), *parts)
+    return auth.core.roots.token("consent form", tokens.digest(session), *parts, version=version)
 
 
 def form_page(name: str, status: int = 200, *, actions: Sequence[str] = (), **values: Any) -> Response:

@@ -99,7 +99,7 @@ def destinations(call: Call, login: str | None, signup: str | None) -> dict[str,
 
 
 def _signer(call: Call) -> Signer:
-    return Signer(call.core.roots.derive("oauth browser"), salt="authmw.oauth", digest_method=hashlib.sha256)
+    return Signer(call.core.roots.every("oauth browser"), salt="authmw.oauth", digest_method=hashlib.sha256)
 
 
 def browser_of(call: Call, binding: str | None) -> str | None:

@@ -158,12 +158,14 @@ class Users(AppsOfUsers):
         call = current_call()
         operator, operands = (query.operator, query.operands) if query else ("AND", [])
         where = filter_of(operator, operands, call.settings.oauth)
-        key = call.core.roots.derive("paging cursor")
-        page = await call.storage.page(User, where, order=Order("created"), after=read_cursor(cursor, key), limit=limit)
+        keys = call.core.roots.every("paging cursor")
+        page = await call.storage.page(
+            User, where, order=Order("created"), after=read_cursor(cursor, keys), limit=limit
+        )
         total = await call.storage.count(User, where, at_most=COUNTED)
         return SearchResponse(
             results=[user_answer(user, call.now) for user in page.records],
-            results_metadata=ResultsMetadata(total=total, next_cursor=sign_cursor(page.cursor, key)),
+            results_metadata=ResultsMetadata(total=total, next_cursor=sign_cursor(page.cursor, keys)),
         )
 
     @operation("PUT", "/v1/users/{user_id}", action="UpdateUser")

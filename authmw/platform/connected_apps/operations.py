@@ -91,13 +91,13 @@ class Clients(Product):
     async def search(self, *, cursor: Text | None = None, limit: PageLimit = 100) -> SearchResponse:
         """Apps in the order they were created, up to `limit` (1 to 1000) a page."""
         call = current_call()
-        key = call.core.roots.derive("paging cursor")
-        after = read_cursor(cursor, key, "invalid_argument")
+        keys = call.core.roots.every("paging cursor")
+        after = read_cursor(cursor, keys, "invalid_argument")
         page = await call.storage.page(ConnectedApp, EVERYTHING, order=Order("created"), after=after, limit=limit)
         total = await call.storage.count(ConnectedApp, EVERYTHING, at_most=COUNTED)
         return SearchResponse(
             connected_apps=[ConnectedAppAnswer(**shown(app)) for app in page.records],
-            results_metadata=ResultsMetadata(total=total, next_cursor=sign_cursor(page.cursor, key)),
+            results_metadata=ResultsMetadata(total=total, next_cursor=sign_cursor(page.cursor, keys)),
         )
 
     @operation("POST", "/v1/connected_apps/clients", action="ConnectedAppCreate")

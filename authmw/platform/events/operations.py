@@ -77,12 +77,12 @@ class Events(Product):
             begin=max(started_from or oldest, oldest),
             end=started_to or call.now,
         )
-        key = call.core.roots.derive("paging cursor")
+        keys = call.core.roots.every("paging cursor")
         page = await call.storage.page(
             Event,
             filter_of(asked),
             order=Order("started", descending=True),
-            after=read_cursor(cursor, key, "invalid_argument"),
+            after=read_cursor(cursor, keys, "invalid_argument"),
             limit=limit,
         )
         entries = [
@@ -92,7 +92,7 @@ class Events(Product):
             for said, at in read(event, call.now)
             if status is None or said == status
         ]
-        return ListResponse(events=entries, next_cursor=sign_cursor(page.cursor, key))
+        return ListResponse(events=entries, next_cursor=sign_cursor(page.cursor, keys))
 
 
 async def _has_ended(call: Call, request_id: str) -> bool:

@@ -121,11 +121,11 @@ class Rules(Product):
     async def list(self, *, cursor: Text | None = None, limit: RulesLimit = 10) -> RulesResponse:
         """The rules that hold, in the order they were first set; a page may be short. Refused: `invalid_argument` for a cursor that is none of ours."""
         call = current_call()
-        key = call.core.roots.derive("paging cursor")
-        after = read_cursor(cursor, key, "invalid_argument")
+        keys = call.core.roots.every("paging cursor")
+        after = read_cursor(cursor, keys, "invalid_argument")
         page = await call.storage.page(FraudRule, EVERYTHING, order=Order("created"), after=after, limit=limit)
         return RulesResponse(
-            next_cursor=sign_cursor(page.cursor, key) or "",
+            next_cursor=sign_cursor(page.cursor, keys) or "",
             rules=[rule_answer(rule) for rule in page.records if rule.holds(call.now)],
         )
 

@@ -240,7 +240,7 @@ class Devices(Product):
             Limit("device codes from an address", (project, call.caller.ip_address), 100, DEVICE_LIFE),
         )
         canonical = canonical_user_code(user_code)
-        request = await call.storage.find(DeviceRequest, "user_code", (_kept(call, canonical),))
+        request = await _request_of(call, canonical)
         app = await self._documents.app(call, request.client_id) if request is not None else None
         decided = request is None or request.denied or bool(request.subject_id) or call.now >= request.expires_at
         if decided or request is None or app is None or not app.stands(call.now):
@@ -260,6 +260,15 @@ def _check(call: Call, project_id: str | None) -> None:
         raise Refused("unsupported_grant_type")
 
 
-def _kept(call: Call, user_code: str) -> str:
+def _kept(call: Call, user_code: str, version: int | None = None) -> str:
     """What is stored of a user code: it is short enough to be guessed from a mere digest."""
-    return call.core.roots.token("device user code", user_code)
+    return call.core.roots.token("device user code", user_code, version=version)
+
+
+async def _request_of(call: Call, user_code: str) -> DeviceRequest | None:
+    """The request of a code, whichever root key stood in front when the device began."""
+    for version in call.core.roots.versions:
+        found = await call.storage.find(DeviceRequest, "user_code", (_kept(call, user_code, version),))
+        if found is not None:
+            return found
+    return None

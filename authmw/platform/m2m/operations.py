@@ -117,13 +117,13 @@ class Clients(Product):
         """Clients in the order they were created, up to `limit` (1 to 1000) a page, by `client_id`, `client_name` and `scopes`. Refused: the `m2m_search_...` errors."""
         call = current_call()
         where = filter_of(query.operator if query else "AND", query.operands if query else [])
-        key = call.core.roots.derive("paging cursor")
-        after = read_cursor(cursor, key, "invalid_argument")
+        keys = call.core.roots.every("paging cursor")
+        after = read_cursor(cursor, keys, "invalid_argument")
         page = await call.storage.page(M2MClient, where, order=Order("created"), after=after, limit=limit)
         total = await call.storage.count(M2MClient, where, at_most=COUNTED)
         return SearchResponse(
             m2m_clients=[M2MClientAnswer(**shown(client)) for client in page.records],
-            results_metadata=ResultsMetadata(total=total, next_cursor=sign_cursor(page.cursor, key)),
+            results_metadata=ResultsMetadata(total=total, next_cursor=sign_cursor(page.cursor, keys)),
         )
 
     @operation("POST", "/v1/m2m/clients", action="M2MCreateClient")
