@@ -14,6 +14,7 @@ import bcrypt
 import pytest
 
 from authmw.crypto.passwords import read_argon2
+from authmw.people.records import User
 from tests.stories.test_passwords import (
     ADA,
     AUTHENTICATE,
@@ -262,3 +263,30 @@ def test_a_migrated_password_is_judged_only_when_another_is_set(world: World) ->
     assert world.backend("POST", AUTHENTICATE, pair("letmein")).status == 200
     change = {"email": ADA, "existing_password": "letmein", "new_password": "letmein1"}
     refused(world.backend("POST", "/v1/passwords/existing_password/reset", change), 400, "weak_password")
+
+
+@pytest.mark.parametrize("word", [{"set_phone_number_verified": True}, {"set_email_verified": True}])
+def test_what_a_stranger_prepared_dies_when_the_project_says_whose_the_account_is(
+    world: World, word: dict[str, bool]
+) -> None:
+    """ACC-05, A209: by the number as by the address; their session does not outlive it, and the password that is brought along signs in."""
+    body = {**pair("lovely purple submarine kettle"), "session_duration_minutes": 60}
+    stranger = world.backend("POST", CREATE, body).json
+    token, user_id = stranger["session_token"], stranger["user_id"]
+    user = world.auth.run(world.auth.storage.get(User, user_id))
+    assert user is not None
+    # The host took the password from the account meanwhile, and the stranger signed in again by a link that it minted.
+    assert world.backend("DELETE", f"/v1/users/passwords/{user.parts[0].part_id}").status == 200
+    minted = world.backend("POST", "/v1/magic_links", {"user_id": user_id}).json["token"]
+    again = {"token": minted, "session_duration_minutes": 60}
+    theirs = world.backend("POST", "/v1/magic_links/authenticate", again).json["session_token"]
+    assert token != theirs
+    assert world.backend("POST", "/v1/sessions/authenticate", {"session_token": theirs}).status == 200
+    digest = hashlib.sha512(SECOND.encode()).hexdigest()
+    brought = {"email": ADA, "phone_number": "+12025550142", "hash": digest, "hash_type": "sha_512", **word}
+    moved = world.backend("POST", MIGRATE, brought)
+    assert (moved.status, moved.json["user_id"]) == (200, user_id)
+    assert world.backend("POST", "/v1/sessions/authenticate", {"session_token": theirs}).status == 404
+    assert [one["email"] for one in moved.json["user"]["emails"]] == [ADA]
+    assert [one["phone_number"] for one in moved.json["user"]["phone_numbers"]] == ["+12025550142"]
+    assert world.backend("POST", AUTHENTICATE, pair(SECOND)).json["user_id"] == user_id

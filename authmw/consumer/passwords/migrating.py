@@ -16,7 +16,7 @@ from authmw.people.directory import new_email, new_phone, new_user, user_by_emai
 from authmw.people.notices import notify_of
 from authmw.people.purging import leave_purge
 from authmw.people.records import User
-from authmw.people.rules import merged_metadata, prove_email, with_phone
+from authmw.people.rules import has_owner, merged_metadata, prove_email, prove_phone, with_phone
 from authmw.signin.ending import deny_all
 from authmw.signin.passwords import Chosen, kept, password_of
 from authmw.storage import Insert, Update, Write
@@ -88,10 +88,16 @@ async def _with_phone(call: Call, user: User, arrival: Arrival) -> User:
     holder = await user_by_phone(call.storage, phone.number)
     if holder is not None and holder.id != user.id:
         raise Refused("duplicate_phone_number")
-    if user.phone_at(phone.number) is None:
+    standing = user.phone_at(phone.number)
+    if standing is None:
         user = with_phone(user, phone)
     if not arrival.phone_verified:
         return user
+    if not has_owner(user):
+        # The number makes it somebody's, as an address would: what a stranger prepared goes, and the address that is brought along stays.
+        proved = prove_phone(user, standing or phone, user, by_own_session=False).subject
+        assert isinstance(proved, User)  # the same subject
+        return attrs.evolve(proved, emails=tuple(one for one in user.emails if one.address == arrival.address))
     phones = (attrs.evolve(one, verified=one.verified or one.number == phone.number) for one in user.phones)
     return attrs.evolve(user, phones=tuple(phones))
 
