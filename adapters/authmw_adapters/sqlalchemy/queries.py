@@ -19,6 +19,7 @@ from authmw_adapters.sqlalchemy.tables import Table
 from authmw_adapters.sqlalchemy.types import Moment
 
 Condition: TypeAlias = sa.ColumnElement[bool]
+Keys: TypeAlias = "sa.Select[Any]"
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _MOMENTS = range((datetime.max.replace(tzinfo=UTC) - _FIRST) // timedelta(microseconds=1) + 1)
 
@@ -48,11 +49,17 @@ def counting(table: Table[Any], asked: Filter, at_most: int) -> sa.Select[Any]:
 
 def where(table: Table[Any], asked: Filter) -> Condition:
     """A filter as a condition."""
+    found = _found(table, asked)
+    return table.place.in_(found) if isinstance(found, sa.Select) else found
+
+
+def _found(table: Table[Any], asked: Filter) -> Condition | Keys:
+    """The same, or the keys that a side table has for it."""
     match asked:
         case And(parts):
             return sa.and_(sa.true(), *(where(table, part) for part in parts))
         case Or(parts):
-            return sa.or_(sa.false(), *(where(table, part) for part in parts))
+            return _any(table, [_found(table, part) for part in parts])
         case Equals(index, value):
             return _one_of(table, index, (value,))
         case OneOf(index, values):
@@ -63,11 +70,23 @@ def where(table: Table[Any], asked: Filter) -> Condition:
             return _starting(table, index, prefix)
 
 
-def _in_side(table: Table[Any], index: str, *tests: Condition) -> Condition:
-    return table.place.in_(sa.select(table.side_tables[index].c.record).where(*tests))
+def _any(table: Table[Any], found: list[Condition | Keys]) -> Condition | Keys:
+    """Either of them. What side tables have is gathered first: of several lists of keys with OR between them, PostgreSQL looks through the whole table."""
+    keys = [one for one in found if isinstance(one, sa.Select)]
+    conditions = [one for one in found if not isinstance(one, sa.Select)]
+    gathered = keys[0] if len(keys) == 1 else None
+    if len(keys) > 1:
+        gathered = sa.select(sa.union_all(*keys).subquery().c.record)
+    if gathered is None:
+        return sa.or_(sa.false(), *conditions)
+    return sa.or_(*conditions, table.place.in_(gathered)) if conditions else gathered
 
 
-def _one_of(table: Table[Any], index: str, asked: tuple[Value, ...]) -> Condition:
+def _in_side(table: Table[Any], index: str, *tests: Condition) -> Keys:
+    return sa.select(table.side_tables[index].c.record).where(*tests)
+
+
+def _one_of(table: Table[Any], index: str, asked: tuple[Value, ...]) -> Condition | Keys:
     names = table.columns_of(index)
     if names is None:
         return _in_side(table, index, table.side_tables[index].c.value.in_([joined(value) for value in asked if value]))
@@ -81,7 +100,7 @@ def _one_of(table: Table[Any], index: str, asked: tuple[Value, ...]) -> Conditio
     return sa.or_(*(sa.and_(*(c == v for c, v in zip(columns, values, strict=True))) for values in found))
 
 
-def _between(table: Table[Any], index: str, low: Value | None, high: Value | None) -> Condition:
+def _between(table: Table[Any], index: str, low: Value | None, high: Value | None) -> Condition | Keys:
     if high == ():
         return sa.false()
     names = table.columns_of(index)
@@ -100,7 +119,7 @@ def _between(table: Table[Any], index: str, low: Value | None, high: Value | Non
     return sa.and_(sa.true(), *tests)
 
 
-def _starting(table: Table[Any], index: str, prefix: Value) -> Condition:
+def _starting(table: Table[Any], index: str, prefix: Value) -> Condition | Keys:
     names = table.columns_of(index)
     if not prefix:
         return sa.false()
