@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 export UV_SYSTEM_CERTS = 1
-.PHONY: demo test check bench bench-databases bench-growth bench-capacity guarded failover soak coverage lock revision clean
+.PHONY: demo test check bench bench-databases bench-growth guarded failover soak coverage lock revision clean
 
 demo: .venv/ready
 	$(BIN)/authmw dev $(if $(PORT),--port $(PORT))
