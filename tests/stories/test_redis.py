@@ -87,8 +87,8 @@ def test_where_lifespan_ends_the_limits_let_go_of_their_connections_too(tmp_path
     world = make_world(tmp_path, "asgi", storage=AsyncRedisStorage(server.address, name), limiter=limits)
     with asgi_client(world.auth) as world.client:
         world.sign_in()
-        assert list(limits._clients.values())
-    assert not list(limits._clients.values())
+        assert list(limits._clients._by_loop.values())
+    assert not list(limits._clients._by_loop.values())
 
 
 @pytest.mark.parametrize("revoking", ["asgi", "wsgi"])
