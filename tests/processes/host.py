@@ -73,8 +73,14 @@ def wait_at(gate: str) -> None:
     """Where there is a gate (a named pipe) of this name, say so and wait until the test opens it."""
     if (HOME / gate).exists():
         say("waiting", gate=gate)
-        with (HOME / gate).open("rb") as pipe:
-            pipe.read()
+        # Opened without waiting for a writer: one that was there a moment ago may be gone, and another never comes.
+        try:
+            pipe = os.open(HOME / gate, os.O_RDONLY | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return
+        os.set_blocking(pipe, True)
+        os.read(pipe, 1)
+        os.close(pipe)
 
 
 class Carrier:
