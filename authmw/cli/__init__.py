@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -128,15 +129,16 @@ def reseal(context: click.Context, app: str | None, database: Path, *, check: bo
 @click.option("--once", is_flag=True, help="One round instead of a loop.")
 def worker(app: str | None, database: Path, *, once: bool) -> None:
     """Send what is due, clear up behind deletions and drop what is over, until SIGTERM or Ctrl-C; a round that has begun is finished."""
+    import queue
     import signal
-    import threading
 
     from authmw.errors import StorageError
 
-    stopped = threading.Event()
+    # A signal comes at any moment, also in the middle of waiting for it or of answering the one before: it must take no lock, as that of an Event.
+    told: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def stop(number: int, frame: object) -> None:
-        stopped.set()
+        told.put(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
@@ -151,7 +153,10 @@ def worker(app: str | None, database: Path, *, once: bool) -> None:
             done, failed = 0, True
             click.echo("Storage does not answer; the worker tries again.", err=True)
         # Where there was something there may be more; else it is worth a look every second.
-        if once or stopped.wait(0 if done else 1):
+        if once:
+            break
+        with suppress(queue.Empty):
+            told.get(timeout=0 if done else 1)
             break
     auth.close()
     click.echo("The worker has stopped.")

@@ -140,6 +140,20 @@ def test_workers_share_the_outbox_and_what_a_killed_one_had_in_hands_another_sen
             ends_well(worker)
 
 
+def test_a_worker_that_is_told_to_end_again_and_again_ends(machine: Machine, tmp_path: Path) -> None:
+    """A signal may come at any moment, also while the one before is being answered."""
+    with new_home(machine, tmp_path) as home, working(home) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "The worker runs.\n"
+        for _ in range(3000):
+            # Python answers one at a time, so many come while another is being answered.
+            worker.send_signal(signal.SIGTERM)
+        said, complained = worker.communicate(timeout=LONGEST)
+        assert (said, complained) == ("The worker has stopped.\n", "")
+        # One that comes when Python has handed its signals back ends what is over anyway.
+        assert worker.returncode in {0, -signal.SIGTERM}
+
+
 def test_a_worker_that_is_told_to_end_finishes_its_round(machine: Machine, tmp_path: Path) -> None:
     with new_home(machine, tmp_path) as home:
         committed(home, 5, "round")
