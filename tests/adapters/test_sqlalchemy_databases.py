@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from authmw.drive import step
-from authmw.errors import Duplicate, OutcomeUnknown, StorageError
+from authmw.errors import Conflict, Duplicate, OutcomeUnknown, StorageError
 from authmw.limits import Limit
 from authmw.storage import (
     Between,
@@ -214,6 +214,25 @@ def test_a_commit_on_postgresql_that_takes_nothing_away_and_a_charge_and_a_reset
     assert step(storage.get(Other, "b")) is None
     step(storage.close())
     step(limiter.close())
+
+
+def test_a_record_that_is_deleted_takes_its_index_values_with_it_and_only_its_own(engine: sa.Engine) -> None:
+    storage = SQLAlchemyStorage(engine.url)
+    step(storage.prepare(KINDS))
+    step(storage.commit(Insert(Thing(id="a", nick="n")), Insert(Thing(id="b", nick="m"))))
+    gone = step(storage.get(Thing, "a"))
+    assert gone is not None
+    with heard(engine.url) as said:
+        step(storage.commit(Delete(gone), Insert(Other(id="c"))))
+    assert len(said) == (1 if engine.dialect.name == "postgresql" else 6)
+    assert step(storage.find(Thing, "nick", ("n",))) is None
+    assert step(storage.find(Thing, "nick", ("m",))) is not None
+    step(storage.commit(Insert(Thing(id="d", nick="n"))))
+    with pytest.raises(Conflict):
+        step(storage.commit(Delete(gone), Insert(Other(id="e"))))
+    assert step(storage.get(Other, "e")) is None
+    assert step(storage.find(Thing, "nick", ("n",))) is not None
+    step(storage.close())
 
 
 # The schema

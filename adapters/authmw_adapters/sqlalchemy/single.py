@@ -1,7 +1,7 @@
 """A commit that PostgreSQL makes in one statement, so in one round trip: it locks what the commit rests on, in its order, and changes something only if all of that is
 as it was read.
 
-Law: it is for what takes no value of a side table away, since the order in which one statement takes and adds is not ours to say. What it says no with is looked into
+Law: it is for what takes no value away from a side table to which it adds, since the order in which one statement takes and adds is not ours to say. What it says no with is looked into
 by the transaction that other databases have: a statement that failed has changed nothing. Where its answer is lost the outcome is unknown.
 """
 
@@ -45,7 +45,7 @@ class Commits:
 
         Conflict if something has changed since it was read; OutcomeUnknown if the answer was lost.
         """
-        if connection.dialect.name != "postgresql" or not all(_fits(*one) for one in named) or _is_over(connection):
+        if connection.dialect.name != "postgresql" or not _fits(named) or _is_over(connection):
             return False
         values = _values(named)
         shape = tuple((table.name, type(write)) for table, write in named)
@@ -68,8 +68,12 @@ class Commits:
         return True
 
 
-def _fits(table: Table[Any], write: Write) -> bool:
-    return isinstance(write, Check | Insert) or not table.sides
+def _fits(named: Named) -> bool:
+    added = {table.name for table, write in named if isinstance(write, Insert)}
+    return all(
+        isinstance(write, Check | Insert) or not table.sides or (isinstance(write, Delete) and table.name not in added)
+        for table, write in named
+    )
 
 
 def _is_over(connection: Connection) -> bool:
@@ -97,6 +101,8 @@ def _values(named: Named) -> list[Any]:
         record = write.record
         if not isinstance(write, Insert):
             values += (key_of(record), record.version)
+        if isinstance(write, Delete):
+            aside += Change(table, write, record).values_aside
         if isinstance(write, Check | Delete):
             continue
         values += table.row(record, record.version + 1).values()
@@ -121,15 +127,20 @@ def _statement(connection: Connection, named: Named) -> str:
     locks: list[str] = []
     changes: list[str] = []
     for table, write in named:
-        name, held = quote(table.name), ""
+        name, key, held = quote(table.name), "", ""
         if not isinstance(write, Insert):
-            held = f"{quote(table.key)} = {place('text')} AND version = {place('bigint')}"
+            key = place("text")
+            held = f"{quote(table.key)} = {key} AND version = {place('bigint')}"
             lock = "FOR SHARE" if isinstance(write, Check) else "FOR NO KEY UPDATE"
             locks.append(f"SELECT 1 AS held FROM {name} WHERE {held} {lock}")
         if isinstance(write, Check):
             continue
         if isinstance(write, Delete):
             changes.append(f"DELETE FROM {name} WHERE {held} AND (SELECT fits FROM judged)")
+            changes += (
+                f"DELETE FROM {quote(table.side(side))} WHERE record = {key} AND (SELECT fits FROM judged)"
+                for side in table.sides
+            )
             continue
         columns = [quote(column) for column in table.row(write.record, 0)]
         row = [place(_NAMES[type(table.table.c[column].type)]) for column in table.row(write.record, 0)]
