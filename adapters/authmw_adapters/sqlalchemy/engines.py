@@ -34,8 +34,13 @@ _BEGIN_MYSQL = ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSAC
 _READ_COMMITTED = "authmw_read_committed"
 """Marks a connection to MySQL or MariaDB whose every transaction is isolated as ours are to be."""
 # Transactions are ended by us, so a connection that comes back has nothing to roll back. Errors and logs of SQLAlchemy hold no values. A connection is made to
-# commit by itself once, when it is opened: said for each use, MySQL and MariaDB are told so each time, and told back.
-_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None, "hide_parameters": True}
+# commit by itself once, when it is opened (said for each use, MySQL and MariaDB are told so each time, and told back), and is not told to roll back what it never began.
+_OPTIONS: dict[str, Any] = {
+    "isolation_level": "AUTOCOMMIT",
+    "skip_autocommit_rollback": True,
+    "pool_reset_on_return": None,
+    "hide_parameters": True,
+}
 
 
 class Blocking:
