@@ -7,7 +7,7 @@ by the transaction that other databases have: a statement that failed has change
 
 from __future__ import annotations
 
-import select
+import selectors
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -22,6 +22,8 @@ from authmw_adapters.sqlalchemy.engines import undone
 from authmw_adapters.sqlalchemy.tables import Table
 from authmw_adapters.sqlalchemy.types import ExactText, Moment, Octets, Packed
 
+_SELECTOR: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
+"""The one that asks the system once, for any number of open files; Windows has only the other."""
 Shape: TypeAlias = tuple[tuple[str, type[Write]], ...]
 Named: TypeAlias = Sequence[tuple[Table[Any], Write]]
 _NAMES: dict[type, str] = {
@@ -81,10 +83,10 @@ def _is_over(connection: Connection) -> bool:
     driver: Any = connection.connection.driver_connection
     if hasattr(driver, "is_closed"):
         return bool(driver.is_closed())
-    poll = select.poll()
-    poll.register(driver.fileno(), select.POLLIN)
-    # It has nothing to say that was not asked for, but its farewell.
-    return bool(poll.poll(0))
+    with _SELECTOR() as selector:
+        selector.register(driver.fileno(), selectors.EVENT_READ)
+        # It has nothing to say that was not asked for, but its farewell.
+        return bool(selector.select(0))
 
 
 def _was_answered(error: DBAPIError) -> bool:
