@@ -126,6 +126,13 @@ class World:
         pair = base64.b64encode(f"{PUBLIC_TOKEN}:{token}".encode()).decode()
         return self.send(method, path, body, authorization=f"Basic {pair}", **headers)
 
+    def under(self, *root_keys: bytes, **more: Any) -> World:
+        """The same service, begun again with these root keys."""
+        core = self.auth.core
+        settings = attrs.evolve(core.settings, root_keys=root_keys)
+        auth = Auth(settings, storage=core.storage, limiter=core.limiter, clock=self.clock, email=self.inbox, **more)
+        return attrs.evolve(self, auth=auth)
+
     def token(self) -> str:
         """The token of the newest link in the inbox."""
         return next(entry.links[0] for entry in self.inbox.entries() if entry.links).split("token=")[-1]

@@ -20,6 +20,13 @@ def held(denied: Denied, what: str, name: int) -> bool:
     return denied.holds(f"s{name}", "nobody", 0) if what == "session" else denied.holds("none", f"u{name}", 0)
 
 
+def end(denied: Denied, what: str, name: int, now: datetime) -> None:
+    if what == "session":
+        denied.add(f"s{name}", now)
+    else:
+        denied.raise_epoch(f"u{name}", 1, now)
+
+
 @given(ENDS)
 def test_each_end_holds_for_its_time_and_nothing_else_does(ends: list[tuple[int, str, int]]) -> None:
     """Against the plain meaning, at every step of a time that goes on."""
@@ -27,10 +34,7 @@ def test_each_end_holds_for_its_time_and_nothing_else_does(ends: list[tuple[int,
     last: dict[Any, datetime] = {}
     for wait, what, name in ends:
         now += timedelta(seconds=wait)
-        if what == "session":
-            denied.add(f"s{name}", now)
-        else:
-            denied.raise_epoch(f"u{name}", 1, now)
+        end(denied, what, name, now)
         last[what, name] = now
         for other in ("session", "subject"):
             for number in range(6):
@@ -75,10 +79,7 @@ def test_an_end_that_left_to_make_room_is_doubted_for_its_time(ends: list[tuple[
     last: dict[Any, datetime] = {}
     for wait, what, name in ends:
         now += timedelta(seconds=wait)
-        if what == "session":
-            denied.add(f"s{name}", now)
-        else:
-            denied.raise_epoch(f"u{name}", 1, now)
+        end(denied, what, name, now)
         last[what, name] = now
         for (other, number), ended in last.items():
             assert held(denied, other, number) or now - ended >= HELD or denied.doubtful(now)

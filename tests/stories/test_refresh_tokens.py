@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import attrs
 import pytest
 
-from authmw import Auth
 from authmw.provider import Provider
+from tests.at_once import at_once
 from tests.stories.test_provider import app
 from tests.stories.test_provider import world as world
 from tests.world import World, make_world
@@ -47,9 +46,7 @@ def test_an_invented_refresh_token_ends_nothing(world: World) -> None:
 def test_of_two_clients_that_refresh_at_once_one_wins(world: World) -> None:
     one = app(world)
     token = one.tokens()["refresh_token"]
-    with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda _: one.refreshes(token).status, range(2)))
-    assert sorted(answers) == [200, 400]
+    assert sorted(at_once(2, lambda: one.refreshes(token).status)) == [200, 400]
 
 
 def test_within_the_grace_a_lost_answer_is_given_again(tmp_path: Path) -> None:
@@ -72,9 +69,7 @@ def test_using_a_token_again_that_was_made_under_an_older_root_key_ends_the_fami
     before = make_world(tmp_path, host, provider=Provider(), root_keys=(old,))
     one = app(before)
     first = one.tokens()["refresh_token"]
-    rotated = attrs.evolve(before.auth.settings, root_keys=(new, old))
-    auth = Auth(rotated, storage=before.auth.storage, limiter=before.auth.core.limiter, clock=before.clock)
-    one = attrs.evolve(one, world=attrs.evolve(before, auth=auth))
+    one = attrs.evolve(one, world=before.under(new, old))
     second = one.refreshes(first).json["refresh_token"]
     assert one.active(second)
     assert one.refreshes(first).json["error"] == "invalid_grant"
@@ -90,9 +85,7 @@ def test_a_process_without_the_newest_root_key_leaves_the_answer_that_was_lost_t
     before = make_world(tmp_path, "wsgi", provider=Provider(refresh_grace_seconds=10), root_keys=(old,))
     one = app(before)
     first = one.tokens()["refresh_token"]
-    rotated = attrs.evolve(before.auth.settings, root_keys=(new, old))
-    auth = Auth(rotated, storage=before.auth.storage, limiter=before.auth.core.limiter, clock=before.clock)
-    two = attrs.evolve(one, world=attrs.evolve(before, auth=auth))
+    two = attrs.evolve(one, world=before.under(new, old))
     second = two.refreshes(first).json["refresh_token"]
     assert one.refreshes(first).status == 503
     assert two.refreshes(first).json["refresh_token"] == second

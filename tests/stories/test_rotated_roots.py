@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 import attrs
 import pytest
 
-from authmw import Auth, Provider
+from authmw import Provider
 from authmw.testing import FixedClock
 from tests.oauth_provider import fetcher_of, playing
 from tests.stories.test_consent_page import AUTHORIZE, asked, text, visits
@@ -30,10 +30,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
 
 def restarted(world: World, old: str, **more: Any) -> World:
     """The same service with the next list of root keys."""
-    settings = attrs.evolve(world.auth.settings, root_keys=LISTS[old])
-    core = world.auth.core
-    auth = Auth(settings, storage=core.storage, limiter=core.limiter, clock=world.clock, email=world.inbox, **more)
-    return attrs.evolve(world, auth=auth)
+    return world.under(*LISTS[old], **more)
 
 
 def moved(one: App, old: str) -> App:
