@@ -17,8 +17,9 @@ check: .venv/ready
 	$(BIN)/pyright
 	PYTHONPATH=adapters $(BIN)/lint-imports
 
+# Everything that costs something, beside the peers; QUICK=1 does little of it, and shows that all of it runs.
 bench: .venv/bench-ready
-	PYTHONPATH=.:adapters .venv/bench/bin/python -m benchmarks
+	PYTHONPATH=.:adapters .venv/bench/bin/python -m benchmarks $(if $(QUICK),--quick)
 
 # Sign-ins a second on the databases of this machine, beside their commits alone.
 bench-databases: .venv/ready

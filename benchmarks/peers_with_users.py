@@ -55,7 +55,8 @@ def flask_security(loop: asyncio.AbstractEventLoop) -> tuple[Drive, Drive]:
     fsqla_v3.FsModels.set_db_info(database)
     role = type("Role", (database.Model, fsqla_v3.FsRoleMixin), {})
     user = type("User", (database.Model, fsqla_v3.FsUserMixin), {})
-    store = SQLAlchemyUserDatastore(database, user, role)
+    passkey = type("WebAuthn", (database.Model, fsqla_v3.FsWebAuthnMixin), {})
+    store = SQLAlchemyUserDatastore(database, user, role, passkey)
     Security(app, store)
 
     @app.get("/enter")
