@@ -104,7 +104,9 @@ def _facts(
     if type_ is TemplateType.NOTICE:
         section = _section(type_, values)
         facts["notice"] = words.words(f"{section}.heading", facts)
-        facts["explanation"] = words.words(f"{section}.body", facts)
+        # A custom template has no rows of details, and must say all the same how many codes are left (OTP-07).
+        left = "" if values.remaining is None else f" {words.words('detail.remaining', {})}: {values.remaining}."
+        facts["explanation"] = words.words(f"{section}.body", facts) + left
     return facts
 
 
@@ -175,6 +177,7 @@ def _details(words: Catalogue, values: MessageValues, facts: Mapping[str, str]) 
         ("organization", facts["organization"]),
         ("device", facts["device"]),
         ("time", facts["time"]),
+        ("remaining", "" if values.remaining is None else str(values.remaining)),
     )
     return [(words.words(f"detail.{name}", {}), value) for name, value in rows if value]
 

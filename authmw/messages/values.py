@@ -84,7 +84,8 @@ class MessageValues:
     `login_link`, by which a mail about a password signs in without one; `code` has 4 to 32 ASCII letters, digits or
     hyphens, `minutes` says how long they hold; an empty text is none. `first_name`,
     `organization` and `device` (which device asked, as we summarize it) are left out of the message unless they are
-    harmless. `happened_at` is aware. `notice` says what happened and `factor` to which kind of factor.
+    harmless. `happened_at` is aware. `notice` says what happened and `factor` to which kind of factor; `remaining` how
+    many recovery codes are left after that.
     """
 
     product: str
@@ -98,6 +99,7 @@ class MessageValues:
     happened_at: datetime | None = None
     notice: Notice | None = None
     factor: ChangedFactor | None = None
+    remaining: int | None = None
 
     def __attrs_post_init__(self) -> None:
         """Refuse what we ourselves must have made wrong."""
@@ -110,6 +112,7 @@ class MessageValues:
                 ("code", self.code is not None and not _CODE.fullmatch(self.code)),
                 ("minutes", self.minutes is not None and not 1 <= self.minutes <= MAXIMUM_MINUTES),
                 ("happened_at", self.happened_at is not None and self.happened_at.tzinfo is None),
+                ("remaining", self.remaining is not None and self.remaining < 0),
             )
             if wrong
         ]

@@ -33,13 +33,19 @@ Change = tuple[Notice, ChangedFactor | None]
 
 
 def notify_of(
-    call: Call, before: Subject, after: Subject, notice: Notice | None = None, factor: ChangedFactor | None = None
+    call: Call,
+    before: Subject,
+    after: Subject,
+    notice: Notice | None = None,
+    factor: ChangedFactor | None = None,
+    *,
+    remaining: int | None = None,
 ) -> None:
     """Mail a security notice with the commit that the running operation is about to make. Call it before `commit` or `signin.complete`; one line suffices.
 
     `before` is the subject as it was read, `after` as it will be written. Without `notice` the change is seen from the two: a factor that came or went, an e-mail or
     phone number that was exchanged; if nothing of that kind differs, nothing is sent, so it may be called always. Name the notice where the subject does not show
-    it: `notify_of(call, user, user, Notice.PASSWORD_CHANGED)`, `..., Notice.RECOVERY_CODE_USED)`, `..., Notice.SESSIONS_ENDED)`.
+    it: `notify_of(call, user, user, Notice.PASSWORD_CHANGED)`, `..., Notice.RECOVERY_CODE_USED, remaining=9)`, `..., Notice.SESSIONS_ENDED)`.
 
     Every e-mail address that was verified in `before` gets its own message, a removed one too; an unverified one never. Sends nothing for the sandbox's address.
     """
@@ -53,7 +59,9 @@ def notify_of(
     mail = render(
         settings.templates.choose(None, TemplateType.NOTICE),
         locale=call.caller.locale or None,
-        values=MessageValues(product=settings.name, notice=change[0], factor=change[1], happened_at=call.now),
+        values=MessageValues(
+            product=settings.name, notice=change[0], factor=change[1], happened_at=call.now, remaining=remaining
+        ),
     )
     enclose(call, "email", Payload(to=recipients, subject=mail.subject, text=mail.text, html=mail.html), reported=False)
 

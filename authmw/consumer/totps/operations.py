@@ -178,7 +178,7 @@ class TOTPs(Product):
         session_custom_claims: Claims | None = None,
         telemetry_id: TelemetryId | None = None,
     ) -> TOTPSignInResponse:
-        """Sign in by a recovery code, once; the user's other sessions end and every verified address is told.
+        """Sign in by a recovery code, once; the user's other sessions end, and every verified address is told how many codes are left.
 
         Refused: `unable_to_authenticate_recovery_code`, `totps_not_found_for_user`, `user_lock_limit_reached`.
         """
@@ -203,7 +203,7 @@ class TOTPs(Product):
         )
         forget_guesses(call, guess)
         credential = with_secret(call, held.credential, Seed(seed=held.secret.seed, codes=left))
-        notify_of(call, user, user, Notice.RECOVERY_CODE_USED)
+        notify_of(call, user, user, Notice.RECOVERY_CODE_USED, remaining=len(left))
         factor = _proved_by_code(call.now, held.part.part_id)
         proof = Proof(before=user, after=end_all(call, user), factor=factor, writes=(Update(credential),))
         signed_in = await complete(proof, asked, self.keys)

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authmw.messages import ChangedFactor, MessageValues, Notice, available_locales, phone_text, render
+from authmw.messages.catalogues import catalogue
 from authmw.templates import BuiltIn, CustomHTML, Template, TemplateBook, TemplateType
 
 LINK = "https://auth.example.com/auth/v1/magic_links/redirect?stytch_token_type=magic_links&token=abc-_123"
@@ -100,6 +101,29 @@ def test_a_notice_says_when_and_from_where() -> None:
     for said in ("Firefox on Linux, 203.0.113.7", "2026-02-28 23:30 UTC", "Analytical Engines"):
         assert said in mail.text
         assert said in Page(mail.html).text
+
+
+@pytest.mark.parametrize("locale", available_locales())
+@pytest.mark.parametrize("left", [9, 0])
+def test_a_notice_of_a_used_code_says_how_many_are_left_in_each_language_and_in_templates_of_ones_own(
+    locale: str, left: int
+) -> None:
+    """OTP-07."""
+    label = catalogue(locale).words("detail.remaining", {})
+    values = MessageValues(product="Acme", notice=Notice.RECOVERY_CODE_USED, remaining=left)
+    own = CustomHTML(
+        subject="$notice",
+        html="<html><body><p>$notice</p><p>$explanation</p></body></html>",
+        text="$notice\n$explanation",
+    )
+    for template in (
+        BOOK.choose(None, TemplateType.NOTICE),
+        Template(template_id="own", type=TemplateType.NOTICE, content=own),
+    ):
+        mail = render(template, locale, values)
+        assert re.search(rf"{label}:? {left}\b", mail.text)
+        assert re.search(rf"{label}:? {left}\b", Page(mail.html).text)
+        assert label not in render(template, locale, attrs.evolve(values, remaining=None)).text
 
 
 @pytest.mark.parametrize(
