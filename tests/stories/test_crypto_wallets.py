@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.at_once import at_once
 from tests.wallets import EthereumWallet, SolanaWallet
-from tests.world import Answer, World
+from tests.world import Answer, World, make_world
 
 START, AUTHENTICATE = "/v1/crypto_wallets/authenticate/start", "/v1/crypto_wallets/authenticate"
 Wallet = EthereumWallet | SolanaWallet
@@ -215,3 +216,37 @@ def test_another_kind_of_wallet_is_refused(world: World, wallet_type: Any) -> No
     """CW-02."""
     body = {"crypto_wallet_type": wallet_type, "crypto_wallet_address": WALLETS[0].address}
     assert world.backend("POST", START, body).status == 400
+
+
+SANDBOX = {
+    "crypto_wallet_type": "ethereum",
+    "crypto_wallet_address": "0x6df2dB4Fb3DA35d241901Bd53367770BF03123f1",
+}
+SIGNATURE = "0x0c4f82edc3c818b6beff4b89e0682994e5878074609903cecdfb"
+
+
+def test_the_sandboxs_wallet_signs_its_user_in_by_a_fixed_signature_in_test(world: World) -> None:
+    """FACTS section 11: what the vendor's own suites send; for backends, with a text asked for or without."""
+    assert world.backend("POST", START, SANDBOX).status == 200
+    rest = "843241728be32f75949e2fbae63dcccdef97c0e3789a26441f7e11456cc1f2ef79b3a436010f1b"
+    body = {**SANDBOX, "session_duration_minutes": 5}
+    for signature in (SIGNATURE, SIGNATURE + rest, SIGNATURE):
+        answer = world.backend("POST", AUTHENTICATE, {**body, "signature": signature})
+        assert answer.status == 200, answer.json
+        assert answer.json["user_id"] == "user-test-e3795c81-f849-4167-bfda-e4a6e9c280fd"
+        (wallet,) = answer.json["user"]["crypto_wallets"]
+        assert wallet["crypto_wallet_address"] == SANDBOX["crypto_wallet_address"]
+        (factor,) = answer.json["session"]["authentication_factors"]
+        assert factor["crypto_wallet_factor"]["crypto_wallet_id"] == wallet["crypto_wallet_id"]
+    for wrong in (SIGNATURE[:-1], SIGNATURE + "84", "0x" + "00" * 65):
+        assert world.backend("POST", AUTHENTICATE, {**body, "signature": wrong}).status == 401
+    other = named(WALLETS[0], signature=SIGNATURE)
+    assert world.backend("POST", AUTHENTICATE, other).status == 401
+    by_browser = world.browser("POST", "/sdk/v1/crypto_wallets/authenticate", {**body, "signature": SIGNATURE})
+    assert by_browser.status == 401
+
+
+@pytest.mark.parametrize("host", ["asgi", "wsgi"])
+def test_without_the_sandbox_its_signature_is_none(tmp_path: Path, host: str) -> None:
+    world = make_world(tmp_path, host, sandbox=False)
+    assert world.backend("POST", AUTHENTICATE, {**SANDBOX, "signature": SIGNATURE}).status == 401

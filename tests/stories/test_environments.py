@@ -16,6 +16,7 @@ from authmw.storage import And
 from authmw.testing import FixedClock
 from authmw_adapters.memory import MemoryLimiter, MemoryStorage
 from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
+from tests.stories import test_crypto_wallets
 from tests.world import PROJECT_ID, PUBLIC_TOKEN, SECRET, Answer, Mailbox, World, make_world
 
 OTHER = "project-test-22222222-2222-4222-8222-222222222222"
@@ -181,6 +182,9 @@ def test_in_live_the_sandboxs_values_are_ordinary_and_unknown(all_of_them: Envir
     assert all_of_them.own(LIVE, "POST", "/v1/magic_links/authenticate", token).status == 401
     refused = all_of_them.own(LIVE, "POST", "/v1/otps/sms/login_or_create", {"phone_number": SANDBOX_PHONE})
     assert (refused.status, refused.json["error_type"]) == (400, "invalid_phone_number")
+    wallet = {**test_crypto_wallets.SANDBOX, "signature": test_crypto_wallets.SIGNATURE}
+    refused = all_of_them.own(LIVE, "POST", test_crypto_wallets.AUTHENTICATE, wallet)
+    assert (refused.status, refused.json["error_type"]) == (401, "unable_to_authenticate_crypto_wallet")
 
 
 # --- Live is reached by https ---

@@ -16,7 +16,9 @@ from msgspec import Meta
 
 from authmw.consumer.answers import sign_in_answer
 from authmw.consumer.crypto_wallets import browser
+from authmw.consumer.crypto_wallets.parts import KIND, part_of, proved
 from authmw.consumer.crypto_wallets.responses import AuthenticateResponse, AuthenticateStartResponse, SIWEAnswer
+from authmw.consumer.crypto_wallets.sandbox import in_sandbox, sandbox_proof
 from authmw.consumer.proofs import asked_of, check_may_add_factor, signed_in_caller
 from authmw.crypto import tokens
 from authmw.errors import Refused
@@ -39,7 +41,7 @@ from authmw.operations import Call, Core, Product, current_call, operation
 from authmw.parameters import JWT, URL, Claims, Id, SessionMinutes, TelemetryId, Text, Token
 from authmw.people.directory import new_user, user_by_identity, user_by_reference
 from authmw.people.notices import notify_of
-from authmw.people.records import Part, Proved, Subject, User
+from authmw.people.records import Subject, User
 from authmw.people.rules import with_part
 from authmw.rows import Row
 from authmw.signin.complete import Proof, complete
@@ -50,7 +52,6 @@ from authmw.signin.sessions import Live
 from authmw.storage import Delete, Insert, Update, Write
 from authmw.typed import convert
 
-KIND = "crypto_wallet"
 _FACTOR = "crypto:crypto_wallet"
 Address = Annotated[str, Meta(min_length=20, max_length=128)]
 Signature = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -152,6 +153,16 @@ class CryptoWallets(Product):
         call = current_call()
         address = canonical_address(crypto_wallet_type, crypto_wallet_address)
         identity = identity_of(crypto_wallet_type, address)
+        asked = asked_of(
+            call,
+            session_token=session_token,
+            session_jwt=session_jwt,
+            minutes=session_duration_minutes,
+            custom_claims=session_custom_claims,
+        )
+        if in_sandbox(call, address, signature):
+            signed_in = await complete(await sandbox_proof(call), asked, self.keys)
+            return sign_in_answer(AuthenticateResponse, signed_in, call.now, siwe_params=None)
         challenge = await call.storage.get(Challenge, _key(identity))
         signed = _signed(challenge, signature)
         assert challenge is not None  # a text of it was signed
@@ -160,13 +171,6 @@ class CryptoWallets(Product):
         if signed.session_id is not None and (live is None or live.session.session_id != signed.session_id):
             raise Refused("unable_to_authenticate_crypto_wallet")
         proof = await self._proof(call, signed, live, Delete(challenge))
-        asked = asked_of(
-            call,
-            session_token=session_token,
-            session_jwt=session_jwt,
-            minutes=session_duration_minutes,
-            custom_claims=session_custom_claims,
-        )
         signed_in = await complete(proof, asked, self.keys)
         siwe = _siwe_answer(call, signed.text) if signed.siwe else None
         return sign_in_answer(AuthenticateResponse, signed_in, call.now, siwe_params=siwe)
@@ -182,16 +186,10 @@ class CryptoWallets(Product):
         _check_free(call, owner, known, live)
         if owner is not None:
             part = next(part for part in owner.parts_of(KIND) if part.identity == identity)
-            return Proof(before=owner, after=owner, factor=_proved(call.now, part, text), writes=(spent,))
-        part = Part(
-            part_id=tokens.new_id("crypto-wallet", call.settings.environment),
-            kind=KIND,
-            verified=True,
-            created_at=call.now,
-            details={"address": text.address, "wallet_type": text.wallet_type},
-            identity=identity,
-        )
-        factor = _proved(call.now, part, text)
+            return Proof(before=owner, after=owner, factor=proved(part, call.now), writes=(spent,))
+        wallet_id = tokens.new_id("crypto-wallet", call.settings.environment)
+        part = part_of(wallet_id, text.wallet_type, text.address, call.now)
+        factor = proved(part, call.now)
         if known is not None:
             after = with_part(known, part)
             notify_of(call, known, after)
@@ -297,23 +295,6 @@ def _signed(challenge: Challenge | None, signature: str) -> Waiting:
             continue
         return waiting
     raise Refused("unable_to_authenticate_crypto_wallet")
-
-
-def _proved(now: datetime, part: Part, text: SignInText) -> Proved:
-    shown = {
-        "crypto_wallet_id": part.part_id,
-        "crypto_wallet_address": str(part.details["address"]),
-        "crypto_wallet_type": text.wallet_type,
-    }
-    return Proved(
-        type="crypto",
-        delivery_method="crypto_wallet",
-        last_authenticated_at=now,
-        created_at=now,
-        updated_at=now,
-        details={"crypto_wallet_factor": shown},
-        category="account",
-    )
 
 
 def _siwe_answer(call: Call, text: SignInText) -> SIWEAnswer:
