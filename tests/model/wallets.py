@@ -159,10 +159,12 @@ class WalletMachine(SignInMachine):
     def remove_an_own_wallet(self, index: int, which: int) -> None:
         """From the browser that is signed in (ACC-02, SES-07); the last way in stays (X-26)."""
         held = self.holding(index)
-        if held is None or KIND not in held.person.parts:
+        if held is None:
             return
         person = held.person
-        wallet = self.pick([one for one, (owner, _) in self.owners.items() if owner is person], which)
+        wallet: int | None = self.pick([one for one, (owner, _) in self.owners.items() if owner is person], which)
+        if wallet is None:
+            return
         name = self.owners[wallet][1]
         last = not person.reached() and not person.more[KIND]
         expected = self.sensitive(held) or ("cannot_delete_last_primary_factor" if last else "")
