@@ -1,4 +1,4 @@
-"""Sign-in by a provider in the state machine: with addresses that it has verified and others, new people, known ones, and identities that are added, by the wire's own operations."""
+"""Sign-in by two providers in the state machine: with addresses that they have verified and others, new people, known ones, and identities that are added, by the wire's own operations."""
 
 from __future__ import annotations
 
@@ -11,19 +11,28 @@ from hypothesis.stateful import rule
 
 from authmw.people.records import User
 from authmw.testing import Person as Account
+from tests.model.funnel import Outcome
 from tests.model.machine import SignInMachine
 from tests.model.people import ADDRESSES, MINUTES, PICK, Address, Held, Person
 from tests.model.sides import Side
 from tests.world import PUBLIC_TOKEN
 
-KIND, PROVIDER = "oauth", "github"
-METHOD = ("oauth", "oauth_github")
+KIND = "oauth"
+GITHUB, GOOGLE = PROVIDERS = ("github", "google")
 NO_TOKEN, NO_ATTACH, TAKEN = "oauth_token_not_found", "invalid_oauth_attach_token", "duplicate_oauth_registration"
 LIFE = 300
 STARTS = 60
 """How many sign-ins a run begins: the limit of 120 a minute is told elsewhere."""
 TRIES = 8
 """How often a run presents one token: that ten tries use it up is told elsewhere."""
+
+
+@attrs.frozen
+class There:
+    """An account at a provider: each address has one at each of them."""
+
+    provider: str
+    text: str
 
 
 @attrs.define(eq=False)
@@ -38,10 +47,10 @@ class Attach:
 
 @attrs.define(eq=False)
 class Landed:
-    """Somebody came back from the provider, as who has this address there."""
+    """Somebody came back from a provider, as who has this account there."""
 
     name: str
-    text: str
+    there: There
     proved: bool
     landed: float
     attach: Attach | None
@@ -50,19 +59,19 @@ class Landed:
 
 
 class OAuthMachine(SignInMachine):
-    """Everything of the machine, and one provider at which each address is an account."""
+    """Everything of the machine, and two providers at which each address is an account."""
 
     settings: ClassVar[dict[str, Any]] = {"providers": True}
 
     def __init__(self) -> None:
         super().__init__()
-        self.identities: dict[str, tuple[Person, str]] = {}
+        self.identities: dict[There, tuple[Person, str]] = {}
         self.landings: list[Landed] = []
 
-    def identified(self, text: str) -> Person | None:
-        """Whose the account at the provider is, here: by the provider's own id, never by the address (ACC-07)."""
-        person, _ = self.identities.get(text, (None, ""))
-        return person if person is not None and not person.gone and KIND in person.parts else None
+    def identified(self, there: There) -> Person | None:
+        """Whose an account at a provider is, here: by the provider and its own id, never by the address (ACC-07)."""
+        person, _ = self.identities.get(there, (None, ""))
+        return person if person is not None and not person.gone else None
 
     def whose(self, text: str) -> Person | None:
         """Who a proved address makes it: not somebody on whose account it was only named."""
@@ -70,23 +79,39 @@ class OAuthMachine(SignInMachine):
         address = person.at(text) if person else None
         return person if person and address and (address.verified or not person.owned()) else None
 
-    # -- to the provider and back
+    # -- to a provider and back
 
-    @rule(text=st.sampled_from(ADDRESSES), verified=st.booleans())
-    def come_back_from_the_provider(self, text: str, verified: bool) -> None:
+    @rule(provider=st.sampled_from(PROVIDERS), text=st.sampled_from(ADDRESSES), verified=st.booleans())
+    def come_back_from_a_provider(self, provider: str, text: str, verified: bool) -> None:
         """OAU-06: the address counts where the provider has verified it."""
         if self.has_room("oauth starts", STARTS):
-            self._come_back(text, None, verified=verified)
+            self._come_back(There(provider, text), None, verified=verified)
 
-    @rule(text=st.sampled_from(ADDRESSES), verified=st.booleans(), browser=st.booleans(), index=PICK)
-    def add_an_identity(self, text: str, verified: bool, browser: bool, index: int) -> None:
-        """By a token that a session or a backend asks for: an owner, and in a browser the MFA rule (ACC-02, ACC-03)."""
+    @rule(
+        provider=st.sampled_from(PROVIDERS),
+        text=st.sampled_from(ADDRESSES),
+        verified=st.booleans(),
+        browser=st.booleans(),
+        index=PICK,
+        astray=st.booleans(),
+    )
+    def add_an_identity(
+        self, provider: str, text: str, verified: bool, browser: bool, index: int, astray: bool = False
+    ) -> None:
+        """By a token that a session or a backend asks for: an owner, and in a browser the MFA rule (ACC-02, ACC-03). It opens one provider's door, and is not used up at another's."""
         held = self.holding(index) if browser else None
         person: Person | None = held.person if held else None if browser else self.pick(self.people, index)
-        if person is not None and self.has_room("oauth starts", STARTS):
-            self._add_to(text, person, held, verified=verified)
+        if person is None or not self.has_room("oauth starts", STARTS):
+            return
+        attach = self._ask_to_add(provider, person, held)
+        if attach is None:
+            return
+        if astray and self.has_room("oauth starts", STARTS):
+            other = GITHUB if provider == GOOGLE else GOOGLE
+            self.step(lambda side: self._starts(side, other, attach), NO_ATTACH)
+        self._come_back(There(provider, text), attach, verified=verified)
 
-    def _add_to(self, text: str, person: Person, held: Held | None, *, verified: bool) -> None:
+    def _ask_to_add(self, provider: str, person: Person, held: Held | None) -> Attach | None:
         if held is not None:
             expected = "" if self.alive(held) else "session_not_found"
         else:
@@ -96,50 +121,45 @@ class OAuthMachine(SignInMachine):
 
         def asked(side: Side) -> Any:
             if held is not None:
-                return side.call(side.auth.oauth.attach(provider=PROVIDER), side.held[held.name])
-            return side.call(side.auth.oauth.attach(provider=PROVIDER, user_id=side.held[person.name]))
+                return side.call(side.auth.oauth.attach(provider=provider), side.held[held.name])
+            return side.call(side.auth.oauth.attach(provider=provider, user_id=side.held[person.name]))
 
         outcome = self.step(asked, expected)
-        if outcome.answers is None:
-            return
         attach = Attach(person, person.epoch, held, self.name("attach"))
-        self.keep(attach.name, outcome, lambda _, answer: answer[0].oauth_attach_token)
-        self._come_back(text, attach, verified=verified)
+        return attach if self.keep(attach.name, outcome, lambda _, answer: answer[0].oauth_attach_token) else None
 
-    def _come_back(self, text: str, attach: Attach | None, *, verified: bool) -> None:
-        started = self.step(
-            lambda side: side.call(
-                side.auth.oauth.start(
-                    provider=PROVIDER,
-                    public_token=PUBLIC_TOKEN,
-                    oauth_attach_token=side.held[attach.name] if attach else None,
-                )
-            ),
-            "",
-        )
+    def _starts(self, side: Side, provider: str, attach: Attach | None) -> Any:
+        token = side.held[attach.name] if attach else None
+        return side.call(side.auth.oauth.start(provider=provider, public_token=PUBLIC_TOKEN, oauth_attach_token=token))
+
+    def _come_back(self, there: There, attach: Attach | None, *, verified: bool) -> None:
+        started = self.step(lambda side: self._starts(side, there.provider, attach), "")
         if started.answers is None:
             return
         back: dict[str, dict[str, Any]] = {}
         for side, (answer, _) in zip(self.sides, started.answers, strict=True):
             assert side.providers is not None
             asked = dict(parse_qsl(urlsplit(answer.redirect_url).query))
-            agreed = side.providers.agree(PROVIDER, asked, Account(email=text, verified=verified))
+            agreed = side.providers.agree(there.provider, asked, Account(email=there.text, verified=verified))
             back[side.name] = {**agreed.parameters, "binding": answer.binding}
-        owner = self.identified(text)
+        owner = self.identified(there)
         expected = TAKEN if attach and owner is not None and owner is not attach.person else ""
         outcome = self.step(
             lambda side: side.call(
                 side.auth.oauth.callback(
-                    oauth_callback_id=side.auth.oauth.callback_url(PROVIDER).rpartition("/")[2], **back[side.name]
+                    oauth_callback_id=side.auth.oauth.callback_url(there.provider).rpartition("/")[2],
+                    **back[side.name],
                 )
             ),
             expected,
         )
-        if outcome.answers is None:
-            return
-        landed = Landed(self.name("landing"), text, verified, self.now, attach)
-        self.keep(landed.name, outcome, lambda _, answer: answer[0].redirect_url.split("token=")[-1])
-        self.landings.append(landed)
+        self.lands(there, attach, outcome, proved=verified)
+
+    def lands(self, there: There, attach: Attach | None, outcome: Outcome, *, proved: bool) -> None:
+        """A browser is led to the app with a token."""
+        landed = Landed(self.name("landing"), there, proved, self.now, attach)
+        if self.keep(landed.name, outcome, lambda _, answer: answer[0].redirect_url.split("token=")[-1]):
+            self.landings.append(landed)
 
     # -- signed in
 
@@ -152,9 +172,9 @@ class OAuthMachine(SignInMachine):
 
     def _meant(self, landed: Landed, joined: Held | None) -> tuple[Person | None, str]:
         """Whom it signs in (nobody known: somebody new), or how it is refused."""
-        attach, owner = landed.attach, self.identified(landed.text)
+        attach, owner = landed.attach, self.identified(landed.there)
         if attach is None:
-            return owner or (self.whose(landed.text) if landed.proved else None), ""
+            return owner or (self.whose(landed.there.text) if landed.proved else None), ""
         if attach.session is not None and self.lives(joined):
             return None, self.lives(joined)
         if attach.session is not None and joined is not attach.session:
@@ -168,9 +188,6 @@ class OAuthMachine(SignInMachine):
         landed.tries += 1
         person, expected = self._meant(landed, joined)
         expected = expected if not landed.used and self.now < landed.landed + LIFE else NO_TOKEN
-        known = person is not None and self.identified(landed.text) is person
-        if not expected and person is not None and not known and KIND in person.parts:
-            return  # A second identity of one person is told elsewhere.
         mismatch = joined is not None and joined.person is not person
         expected = expected or self.lives(joined) or ("user_id_mismatch" if mismatch else "")
         outcome = self.step(
@@ -186,23 +203,26 @@ class OAuthMachine(SignInMachine):
         if expected or not outcome.stood:
             return
         landed.used = True
-        if person is None or not known:
+        if person is None or self.identified(landed.there) is not person:
             person = self._entered(landed, person)
-        self.sign_in(person, (METHOD, self.identities[landed.text][1]), minutes, joined, outcome)
+        name = self.identities[landed.there][1]
+        for side, (answer, _) in zip(self.sides, outcome.answers or (), strict=False):
+            assert answer.oauth_user_registration_id == side.held[name]
+        self.sign_in(person, (("oauth", f"oauth_{landed.there.provider}"), name), minutes, joined, outcome)
 
     def _entered(self, landed: Landed, person: Person | None) -> Person:
         """An identity becomes somebody's, with the address where it is proved and nobody else's for good."""
-        name, new = self.name("identity"), person is None
+        text, name, new = landed.there.text, self.name("identity"), person is None
         person = person or Person(self.name("person"))
-        holder = self.person_at(landed.text)
-        standing = holder.at(landed.text) if holder else None
+        holder = self.person_at(text)
+        standing = holder.at(text) if holder else None
         theirs = standing is not None and standing.verified and holder is not person
         address = None
         if landed.proved and not theirs:
-            address = person.at(landed.text) or Address(self.name("address"), landed.text)
+            address = person.at(text) or Address(self.name("address"), text)
             self.prove_address(person, address, own=landed.attach is not None)
-        person.parts.add(KIND)
-        self.identities[landed.text] = (person, name)
+        person.gain_part(KIND)
+        self.identities[landed.there] = (person, name)
         for side in self.sides:
             known = {side.held[one.name] for one in self.people}
             if new:
@@ -211,7 +231,7 @@ class OAuthMachine(SignInMachine):
                 side.held[person.name] = strangers[0]
             user = next(one for one in side.records(User) if one.id == side.held[person.name])
             if address is not None:
-                proved = user.email_at(landed.text)
+                proved = user.email_at(text)
                 assert proved is not None
                 side.held[address.name] = proved.email_id
         if new:
@@ -219,16 +239,20 @@ class OAuthMachine(SignInMachine):
         self.remember_part(name, person, KIND)
         return person
 
-    @rule(index=PICK)
-    def remove_the_own_identity(self, index: int) -> None:
-        """From the browser that is signed in (ACC-02, ACC-04, SES-07)."""
+    @rule(index=PICK, which=PICK)
+    def remove_an_own_identity(self, index: int, which: int) -> None:
+        """From the browser that is signed in (ACC-02, ACC-04, SES-07): the other provider's stays, and one of the two can be all that somebody has."""
         held = self.holding(index)
-        if held is None or KIND not in held.person.parts:
+        if held is None:
             return
         person = held.person
-        text = next(one for one, (owner, _) in self.identities.items() if owner is person)
-        name = self.identities[text][1]
-        expected = self.sensitive(held) or ("" if person.contacts else "cannot_delete_last_primary_factor")
+        theirs = [one for one, (owner, _) in self.identities.items() if owner is person]
+        there: There | None = self.pick(theirs, which)
+        if there is None:
+            return
+        name = self.identities[there][1]
+        last = not person.contacts and not person.more[KIND]
+        expected = self.sensitive(held) or ("cannot_delete_last_primary_factor" if last else "")
         outcome = self.step(
             lambda side: side.call(
                 side.auth.users.delete_oauth_registration(oauth_user_registration_id=side.held[name]),
@@ -238,6 +262,6 @@ class OAuthMachine(SignInMachine):
         )
         if expected or not outcome.stood:
             return
-        del self.identities[text]
-        person.parts.discard(KIND)
+        del self.identities[there]
+        person.lose_part(KIND)
         self.goes_on(held, outcome, name)
