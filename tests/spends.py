@@ -13,7 +13,7 @@ import pyotp
 from authmw import Auth, OAuthProvider, Refused
 from authmw import Provider as ProviderRules
 from authmw.ports import IO, FetchAnswer, FetchRequest
-from authmw.testing import DeviceKey, FixedClock, StandIns, VirtualAuthenticator
+from authmw.testing import DeviceKey, EthereumWallet, FixedClock, SolanaWallet, StandIns, VirtualAuthenticator
 from authmw.testing.stand_ins import Person
 from authmw_adapters.fetcher import GuardedFetcher
 from tests.oauth_provider import CLIENT, Provider, fetcher_of, jwk, playing
@@ -31,7 +31,6 @@ from tests.stories import (
     test_webauthn,
 )
 from tests.trusted_issuer import PROFILE, Issuer, profile
-from tests.wallets import EthereumWallet, SolanaWallet
 from tests.world import PUBLIC_TOKEN, URL, World
 
 ADA = "ada@example.org"

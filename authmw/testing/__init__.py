@@ -13,6 +13,7 @@ from authmw.testing.clock import FixedClock
 from authmw.testing.interleaving import TakingTurns, interleave, turn
 from authmw.testing.lies import LIES, SIGN_IN_LIES, Edits
 from authmw.testing.stand_ins import Person, StandIns
+from authmw.testing.wallets import EthereumWallet, SolanaWallet
 
 __all__ = [
     "LIES",
@@ -20,11 +21,13 @@ __all__ = [
     "AttestationAuthority",
     "DeviceKey",
     "Edits",
+    "EthereumWallet",
     "FixedClock",
     "InvalidState",
     "NotAllowed",
     "Person",
     "SecurityFault",
+    "SolanaWallet",
     "StandIns",
     "TakingTurns",
     "VirtualAuthenticator",

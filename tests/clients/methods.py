@@ -23,12 +23,11 @@ from authmw.people.records import Part, User
 from authmw.people.rules import with_part
 from authmw.ports import FetchAnswer, FetchRequest
 from authmw.storage import Update
-from authmw.testing import VirtualAuthenticator
+from authmw.testing import EthereumWallet, VirtualAuthenticator
 from authmw.testing.stand_ins import StandIns
 from authmw_adapters.inbox import Inbox
 from tests.stories.test_fraud import Intelligence, Mail
 from tests.trusted_issuer import PROFILE, Issuer, profile
-from tests.wallets import EthereumWallet
 
 LEGACY = "https://legacy.example/userinfo"
 BACK = "https://app.example/back"

@@ -6,7 +6,7 @@ import pytest
 import stytch
 from stytch.core.response_base import StytchError
 
-from tests.wallets import EthereumWallet
+from authmw.testing import EthereumWallet
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from tests.wallets import EthereumWallet
+from authmw.testing import EthereumWallet
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "wallet_sign_in.py"
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from authmw.people.records import User
+from authmw.testing import EthereumWallet, SolanaWallet
 from tests.model.machine import SignInMachine
 from tests.model.people import MINUTES, PICK, Held, Person
 from tests.model.sides import Side
-from tests.wallets import EthereumWallet, SolanaWallet
 
 KIND = "crypto_wallet"
 METHOD = ("crypto", "crypto_wallet")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from authmw.testing import EthereumWallet, SolanaWallet
 from tests.at_once import at_once
-from tests.wallets import EthereumWallet, SolanaWallet
 from tests.world import Answer, World, make_world
 
 START, AUTHENTICATE = "/v1/crypto_wallets/authenticate/start", "/v1/crypto_wallets/authenticate"

@@ -16,9 +16,8 @@ from authmw.operations import Caller
 from authmw.people.records import Email, Part, Phone, Proved, Session, User
 from authmw.signin.sessions import derive_token, with_new_secret
 from authmw.storage import Insert
-from authmw.testing import DeviceKey, VirtualAuthenticator
+from authmw.testing import DeviceKey, EthereumWallet, VirtualAuthenticator
 from tests.trusted_issuer import PROFILE, Issuer, profile
-from tests.wallets import EthereumWallet
 from tests.world import World, make_world
 
 VERIFIED = ("ada@example.org", "second@example.org")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from authmw import OAuthProvider
+from authmw.testing import EthereumWallet
 from authmw_adapters.fetcher import GuardedFetcher
 from tests.stories.test_crypto_wallets import named
-from tests.wallets import EthereumWallet
 from tests.world import World, make_world
 
 START, AUTHENTICATE = "/v1/impersonation/start", "/v1/impersonation/authenticate"

@@ -11,9 +11,9 @@ import pytest
 
 from authmw.health import setup_of
 from authmw.settings import SessionRules
+from authmw.testing import EthereumWallet
 from tests.stories import test_crypto_wallets, test_password_resets, test_passwords, test_totps
 from tests.stories.test_password_resets import SECOND
-from tests.wallets import EthereumWallet
 from tests.world import World, make_world
 
 ADA = "ada@example.org"

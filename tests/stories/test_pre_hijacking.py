@@ -17,10 +17,10 @@ from authmw.drive import step
 from authmw.people.purging import purge_due
 from authmw.people.records import Credential, Email, Part, Phone, Session, User
 from authmw.storage import And, Insert, Update, Write
+from authmw.testing import EthereumWallet
 from tests.oauth_provider import Provider
 from tests.stories.test_oauth import ADA, came_back, provided, signed_in
 from tests.stories.test_totps import code as totp_code
-from tests.wallets import EthereumWallet
 from tests.world import Answer, World
 
 PHONE = "+12025550142"

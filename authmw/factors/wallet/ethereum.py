@@ -38,11 +38,15 @@ def check_signature(address: str, text: str, signature: str) -> None:
     r, s, v = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:64], "big"), raw[64]
     if not (0 < r < _ORDER and 0 < s <= _ORDER // 2 and v in {0, 1, 27, 28}):
         raise Refused("unable_to_authenticate_crypto_wallet")
-    message = text.encode()
-    digest = _keccak(b"\x19Ethereum Signed Message:\n" + str(len(message)).encode() + message)
-    signer = _recovered(digest, raw[:64], v % 27)
+    signer = _recovered(digest_of(text), raw[:64], v % 27)
     if signer is None or not tokens.same(signer, bytes.fromhex(address[2:])):
         raise Refused("unable_to_authenticate_crypto_wallet")
+
+
+def digest_of(text: str) -> bytes:
+    """What `personal_sign` signs of a text (ERC-191, version 0x45)."""
+    message = text.encode()
+    return _keccak(b"\x19Ethereum Signed Message:\n" + str(len(message)).encode() + message)
 
 
 def address_of(public_key: bytes) -> bytes:

@@ -23,7 +23,7 @@ from authmw.factors.wallet.rules import (
     identity_of,
     written,
 )
-from tests.wallets import EthereumWallet, SolanaWallet
+from authmw.testing import EthereumWallet, SolanaWallet
 
 CORPUS = json.loads((Path(__file__).parents[3] / "corpus" / "wallet_vectors.json").read_text())
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
