@@ -21,7 +21,7 @@ check: .venv/ready
 bench: .venv/bench-ready
 	PYTHONPATH=.:adapters .venv/bench/bin/python -m benchmarks $(if $(QUICK),--quick)
 
-# Sign-ins a second on the databases of this machine, beside their commits alone.
+# Sign-ins a second on the databases of this machine by one, two and four processes, beside their commits alone.
 bench-databases: .venv/ready
 	PYTHONPATH=.:adapters $(BIN)/python -m benchmarks.databases
 

@@ -1,278 +1,185 @@
 """`python -m benchmarks.databases`: sign-ins a second on each database, beside a loop that has its driver make the same commits and nothing else.
 
 What the sign-ins say to their database is written down, and said again to another database in the same state by the driver alone. So the same rows change in the same
-transactions, and what is left is the work of authmw: reading the call, deciding, sealing, signing the JWT. Rows whose server is not reached are left out.
+transactions, and what is left is the work of authmw: reading what it decides by, deciding, sealing, signing the JWT. One, two and four processes do so at once, each with people
+and connections of its own: the loop shows what the database takes when it is kept busy, which one caller, who waits for each answer, does not.
+
+What the figures mean depends on where they are measured. A database is kept busy by as many processes as it takes, each on a processor of its own; then the limit is the database's,
+and sign-ins come as near to it as the work that it does for each is to its work for their commits alone. That ratio, `server, times`, is the figure that holds elsewhere too: at
+1.25 sign-ins reach 80 % of the limit, whatever the number of their processes. On a machine of two processors, which clients and server share, the sign-ins spend on their own
+work (`ours, ms`) what the server could have had, so their `share` of the loop's rate there says how much that is, and nothing about the database.
+
+Processor times count what was done, so a busy machine changes them little; rates are those of a quiet one, or nothing. Each figure is the best of the rounds, which
+alternate. SQLite works in the process that calls it, so what it does stands among `ours` and `alone`.
 """
 
 from __future__ import annotations
 
 import argparse
-import sqlite3
-import tempfile
-import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
-from pathlib import Path
-from time import perf_counter
-from typing import Any, TypeAlias
-from unittest.mock import patch
-from uuid import uuid4
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
+from time import perf_counter, process_time
+from typing import Any
 
 import attrs
-import sqlalchemy as sa
-from redis import Redis, RedisError
 
 from authmw import drive
-from authmw.limits import RateLimiter
-from authmw.storage import Storage
 from authmw.testing import FixedClock
-from authmw_adapters.redis import RedisLimiter
-from authmw_adapters.sqlalchemy import SQLAlchemyLimiter, SQLAlchemyStorage
-from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
+from benchmarks.hearing import Heard, Said, changes
+from benchmarks.places import Database, Kind, Served, kinds, say_all
+from benchmarks.processes import spawned
 from benchmarks.site import Site
 
-Said: TypeAlias = tuple[str, Any]
-"""A statement, or a command of Redis, and its parameters; a list of them where it is said for each."""
-REDIS = "redis"
-LEVELS = ("FULL", "NORMAL")
-DURABILITY = "durability"
-"""What is said from here on is said on a connection of SQLite that waits for the disk as long as the parameter says."""
-
-
-class Heard:
-    """What this thread says to databases, in order. What others say meanwhile is work behind replies."""
-
-    def __init__(self) -> None:
-        self.said: list[Said] = []
-        self._thread = threading.get_ident()
-        self._durability = ""
-
-    def hear(self, statement: str, parameters: Any) -> None:
-        """Write down."""
-        if threading.get_ident() == self._thread:
-            self.said.append((statement, parameters))
-
-    def taken(self) -> list[Said]:
-        """What was said since this was last asked."""
-        said, self.said, self._durability = self.said, [], ""
-        return said
-
-    def hear_on(self, durability: str, statement: str, parameters: Any) -> None:
-        """Write down what is said on a connection of SQLite."""
-        if threading.get_ident() == self._thread and durability != self._durability:
-            self._durability = durability
-            self.hear(DURABILITY, durability)
-        self.hear(statement, parameters)
-
-    def listen_to(self, engine: sa.Engine) -> None:
-        """Hear what goes over this engine."""
-
-        @sa.event.listens_for(engine, "before_cursor_execute")
-        def before(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-            self.hear(statement, list(parameters) if many else parameters)
-
-    @contextmanager
-    def sqlite(self) -> Generator[None]:
-        """Hear every connection to SQLite that is made meanwhile."""
-        hear = self.hear_on
-
-        class Heard(sqlite3.Connection):
-            durability = "FULL"
-
-            def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
-                if statement.startswith("PRAGMA synchronous="):
-                    self.durability = statement.partition("=")[2]
-                hear(self.durability, statement, tuple(parameters) if isinstance(parameters, list) else parameters)
-                return super().execute(statement, parameters)
-
-            def executemany(self, statement: str, parameters: Any, /) -> sqlite3.Cursor:
-                listed = list(parameters)
-                hear(self.durability, statement, listed)
-                return super().executemany(statement, listed)
-
-        with patch("sqlite3.connect", partial(sqlite3.connect, factory=Heard)):
-            yield
-
-    @contextmanager
-    def redis(self) -> Generator[None]:
-        """Hear every command to Redis that is given meanwhile."""
-        execute = Redis.execute_command
-
-        def heard(client: Any, *arguments: Any, **options: Any) -> Any:
-            self.hear(REDIS, arguments)
-            return execute(client, *arguments, **options)
-
-        with patch.object(Redis, "execute_command", heard):
-            yield
-
-
-@attrs.frozen
-class Place:
-    """A database that was made for a measurement: its adapters, and its driver alone."""
-
-    storage: Storage
-    limiter: RateLimiter
-    say: Callable[[str, Any], None]
-
-
-Made: TypeAlias = Callable[[Heard | None], Generator[Place]]
-
-
-@contextmanager
-def _sqlite(heard: Heard | None) -> Generator[Place]:
-    with tempfile.TemporaryDirectory(prefix="authmw-bench-") as folder:
-        path = Path(folder) / "bench.sqlite3"
-        storage, limiter = SQLiteStorage(path), SQLiteLimiter(path)
-        alone = {level: sqlite3.connect(path, isolation_level=None, cached_statements=512) for level in LEVELS}
-        for level, connection in alone.items():
-            connection.execute(f"PRAGMA synchronous={level}")
-        now = alone["FULL"]
-
-        def say(statement: str, parameters: Any) -> None:
-            nonlocal now
-            if statement == DURABILITY:
-                now = alone[parameters]
-            else:
-                _say(now.cursor(), statement, parameters)
-
-        try:
-            yield Place(storage, limiter, say)
-        finally:
-            for connection in alone.values():
-                connection.close()
-            drive.run(storage.io, storage.close())
-            drive.run(limiter.io, limiter.close())
-
-
-def _say(cursor: Any, statement: str, parameters: Any) -> None:
-    if isinstance(parameters, list):
-        cursor.executemany(statement, parameters)
-        return
-    cursor.execute(statement, parameters) if parameters else cursor.execute(statement)
-    if cursor.description:
-        cursor.fetchall()
-
-
-@contextmanager
-def _server(heard: Heard | None, *, url: sa.URL, redis: str | None = None) -> Generator[Place]:
-    """A database of its own on a server, dropped afterwards; with limits in Redis if there is an address of it."""
-    database = f"authmw_bench_{uuid4().hex[:16]}"
-    outside = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    mariadb = url.get_backend_name() != "postgresql"
-    with outside.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {database}" + (" CHARACTER SET utf8mb4" if mariadb else ""))
-    engine = sa.create_engine(url.set(database=database), pool_pre_ping=True, pool_reset_on_return=None)
-    if heard is not None:
-        heard.listen_to(engine)
-    prefix = f"authmw-bench-{uuid4().hex}"
-    limiter: RateLimiter = RedisLimiter(redis, prefix) if redis else SQLAlchemyLimiter(engine)
-    client = Redis.from_url(redis) if redis else None
-    raw = sa.create_engine(url.set(database=database), poolclass=sa.NullPool).raw_connection()
-    alone: Any = raw.driver_connection
-    if mariadb:
-        alone.autocommit(True)
-    else:
-        alone.autocommit = True
-    cursor = alone.cursor()
-
-    def say(statement: str, parameters: Any) -> None:
-        if client is not None and statement == REDIS:
-            client.execute_command(*parameters)
-        else:
-            _say(cursor, statement, parameters)
-
-    try:
-        yield Place(SQLAlchemyStorage(engine), limiter, say)
-    finally:
-        drive.run(limiter.io, limiter.close())
-        raw.close()
-        engine.dispose()
-        if client is not None:
-            for key in client.scan_iter(f"{{{prefix}}}*"):
-                client.delete(key)
-            client.close()
-        with outside.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {database}" + ("" if mariadb else " WITH (FORCE)"))
-
-
-def changes(said: list[Said]) -> Iterator[Said]:
-    """What of it changes something: transactions with all that is said in them, writes, and what is said to Redis; not what is only read."""
-    inside = False
-    for statement, parameters in said:
-        inside = inside or statement.startswith(("BEGIN", "SET TRANSACTION", "START TRANSACTION"))
-        if inside or not statement.startswith("SELECT"):
-            yield statement, parameters
-        inside = inside and statement not in {"COMMIT", "ROLLBACK"}
+PROCESSES = (1, 2, 4)
+COLUMNS = (
+    "sign-ins a second",
+    "commits alone",
+    "share",
+    "server, ms",
+    "server alone, ms",
+    "server, times",
+    "ours, ms",
+    "alone, ms",
+)
 
 
 class Race:
     """Sign-ins by a mailed code on one database, and what they said on another in the same state."""
 
-    def __init__(self, place: Place, other: Place, heard: Heard, people: int) -> None:
-        self._heard, self._other = heard, other
+    def __init__(self, stack: ExitStack, database: Database, other: Database, addresses: Sequence[str]) -> None:
+        self._heard, self._addresses = Heard(), addresses
+        with other.adapters() as (storage, limiter):
+            Site(storage, limiter=limiter)  # which makes its tables
+            drive.run(limiter.io, limiter.prepare())
+        self._alone = stack.enter_context(other.driver())
+        stack.enter_context(self._heard.listening())
+        storage, limiter = stack.enter_context(database.adapters())
+        self._site = Site(storage, limiter=limiter, clock=FixedClock())
+        drive.run(limiter.io, limiter.prepare())
+        self._heard.taken()
+        self._calls: list[Any] = []
         self.said: list[Said] = []
         """What the last sign-ins said."""
-        self._clock = FixedClock()
-        for one in (other, place):
-            self._site = Site(one.storage, limiter=one.limiter, clock=self._clock)  # which makes its tables
-            drive.run(one.limiter.io, one.limiter.prepare())
-        heard.taken()
-        self._addresses = [f"ada{number}@example.org" for number in range(people)]
-        self.round()  # in which the addresses become people, and keys are made
+        for act in (self.prepare, self.ours, self.alone):  # in which the addresses become people, and keys are made
+            act()
 
-    def round(self) -> dict[str, float]:
-        """Seconds that each took."""
-        auth = self._site.auth
-        self._clock.advance(seconds=120)
-        before = len(self._site.inbox.entries())
+    def prepare(self) -> None:
+        """Have a code mailed to each."""
+        auth, inbox = self._site.auth, self._site.inbox
+        assert self._site.clock is not None
+        self._site.clock.advance(seconds=120)
+        before = len(inbox.entries())
         methods = [auth.run(auth.otps.email.login_or_create(email=one)).email_id for one in self._addresses]
-        if not drive.finish(60) or len(self._site.inbox.entries()) < before + len(methods):
+        if not drive.finish(60) or len(inbox.entries()) < before + len(methods):
             raise AssertionError("A code was not mailed.")
-        codes = {entry.to: entry.code for entry in reversed(self._site.inbox.entries())}
-        calls = [
+        codes = {entry.to: entry.code for entry in reversed(inbox.entries())}
+        self._calls = [
             auth.otps.authenticate(method_id=method, code=codes[one] or "", session_duration_minutes=60)
             for method, one in zip(methods, self._addresses, strict=True)
         ]
-        self._say(self._heard.taken())
-        began = perf_counter()
-        for call in calls:
-            auth.run(call)
-        took = perf_counter() - began
+        say_all(self._alone, self._heard.taken())
+
+    def ours(self) -> None:
+        """Sign everybody in."""
+        for call in self._calls:
+            self._site.auth.run(call)
         self.said = self._heard.taken()
-        return {"ours": took, "alone": self._say(list(changes(self.said)))}
 
-    def _say(self, said: list[Said]) -> float:
-        say = self._other.say
+    def alone(self) -> None:
+        """Have the driver make the same commits."""
+        say_all(self._alone, list(changes(self.said)))
+
+
+def _work(orders: Connection, database: Database, other: Database, addresses: Sequence[str]) -> None:
+    """A process of its own: does what it is told, and says how long it was on a processor for that."""
+    with ExitStack() as stack:
+        race = Race(stack, database, other, addresses)
+        orders.send(0.0)
+        while True:
+            order = orders.recv()
+            act: Callable[[], None] = getattr(race, order)
+            began = process_time()
+            act()
+            orders.send(process_time() - began)
+
+
+@attrs.frozen
+class Took:
+    """Seconds: of the clock, of the server on its processors, and of all processes on theirs."""
+
+    clock: float
+    server: float | None
+    ours: float
+
+
+class Crowd:
+    """Processes that sign people in at once on one database, and repeat it on another."""
+
+    def __init__(self, stack: ExitStack, kind: Kind, processes: int, people: int) -> None:
+        place, other = stack.enter_context(kind.made()), stack.enter_context(kind.made())
+        self._served = {"ours": Served(kind, place, stack), "alone": Served(kind, other, stack)}
+        # One after the other: the first makes the tables and the keys.
+        self._orders = [
+            _begun(stack, place, other, [f"ada{number}.{one}@example.org" for one in range(people)])
+            for number in range(processes)
+        ]
+
+    def round(self) -> dict[str, Took]:
+        """Everybody signs in once, and then the driver makes the same commits."""
+        self._all("prepare")
+        return {order: self._timed(order) for order in ("ours", "alone")}
+
+    def _timed(self, order: str) -> Took:
+        served = self._served[order]
+        before = served.seconds()
         began = perf_counter()
-        for statement, parameters in said:
-            say(statement, parameters)
-        return perf_counter() - began
+        ours = self._all(order)
+        clock = perf_counter() - began
+        after = served.seconds()
+        return Took(clock, None if before is None or after is None else after - before, ours)
+
+    def _all(self, order: str) -> float:
+        for orders in self._orders:
+            orders.send(order)
+        return sum(orders.recv() for orders in self._orders)
 
 
-def sign_ins(made: Any, *, people: int = 20, rounds: int = 7) -> dict[str, float]:
-    """Sign-ins a second of one caller on a kind of database, and of the loop: the best of rounds that alternate, since noise only ever adds."""
-    heard = Heard()
-    with heard.redis(), made(None) as other, heard.sqlite(), made(heard) as place:
-        race = Race(place, other, heard, people)
-        taken = [race.round() for _ in range(rounds)]
-    ours, alone = (min(one[name] for one in taken) for name in ("ours", "alone"))
-    return {"sign-ins a second": people / ours, "their commits alone": people / alone, "share": alone / ours}
+def _begun(stack: ExitStack, database: Database, other: Database, addresses: list[str]) -> Connection:
+    orders = stack.enter_context(spawned(_work, database, other, addresses))
+    orders.recv()
+    return orders
 
 
-def kinds(postgresql: str, mariadb: str, redis: str) -> dict[str, Any]:
-    """What is measured, by name: what makes a database of it. Servers that are not reached are left out."""
-    found: dict[str, Any] = {"SQLite": _sqlite}
-    for name, address in {"PostgreSQL": postgresql, "MariaDB": mariadb}.items():
-        url = sa.make_url(address)
-        with suppress(sa.exc.OperationalError):
-            sa.create_engine(url, poolclass=sa.NullPool).connect().close()
-            found[name] = partial(_server, url=url)
-    with suppress(RedisError), Redis.from_url(redis) as client:
-        client.ping()
-        if "PostgreSQL" in found:
-            found["PostgreSQL, limits in Redis"] = partial(_server, url=sa.make_url(postgresql), redis=redis)
-    return found
+def sign_ins(kind: Kind, processes: int, *, people: int = 20, rounds: int = 5) -> dict[str, float]:
+    """What so many processes reach at once, and the loop in as many."""
+    with ExitStack() as stack:
+        crowd = Crowd(stack, kind, processes, people)
+        taken = [crowd.round() for _ in range(rounds)]
+    many = processes * people
+    ours, alone = (best([one[order] for one in taken]) for order in ("ours", "alone"))
+    figures = {
+        "sign-ins a second": many / ours.clock,
+        "commits alone": many / alone.clock,
+        "share": alone.clock / ours.clock,
+        "ours, ms": ours.ours / many * 1000,
+        "alone, ms": alone.ours / many * 1000,
+    }
+    if ours.server is not None and alone.server is not None:
+        figures["server, ms"] = ours.server / many * 1000
+        figures["server alone, ms"] = alone.server / many * 1000
+        figures["server, times"] = ours.server / alone.server
+    return {column: figures[column] for column in COLUMNS if column in figures}
+
+
+def best(taken: list[Took]) -> Took:
+    """The least of each, since what else the machine does only ever adds."""
+    served = [one.server for one in taken if one.server is not None]
+    return Took(
+        min(one.clock for one in taken),
+        min(served) if len(served) == len(taken) else None,
+        min(one.ours for one in taken),
+    )
 
 
 def main(arguments: list[str] | None = None) -> dict[str, dict[str, float]]:
@@ -283,12 +190,19 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, float]]:
     parser.add_argument("--mariadb", default="mariadb+pymysql://root@127.0.0.1/mysql", help="an address")
     parser.add_argument("--redis", default="redis://127.0.0.1", help="an address")
     chosen = parser.parse_args(arguments)
-    work = {"people": 2, "rounds": 1} if chosen.quick else {}
+    work: dict[str, int] = {"people": 2, "rounds": 1} if chosen.quick else {}
     figures: dict[str, dict[str, float]] = {}
-    for name, made in kinds(chosen.postgresql, chosen.mariadb, chosen.redis).items():
-        figures[name] = sign_ins(made, **work)
-        print(name + ": " + ", ".join(f"{column} {figure:.2f}" for column, figure in figures[name].items()))
+    print(f"{'':40}" + "".join(f"{column:>18}" for column in COLUMNS))
+    for name, kind in kinds(chosen.postgresql, chosen.mariadb, chosen.redis).items():
+        for processes in PROCESSES[:2] if chosen.quick else PROCESSES:
+            row = f"{name}, {processes} process" + ("es" if processes > 1 else "")
+            figures[row] = sign_ins(kind, processes, **work)
+            print(f"{row:40}" + "".join(_cell(figures[row].get(column)) for column in COLUMNS), flush=True)
     return figures
+
+
+def _cell(figure: float | None) -> str:
+    return f"{'-' if figure is None else f'{figure:.2f}':>18}"
 
 
 if __name__ == "__main__":

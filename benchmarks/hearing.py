@@ -1,0 +1,105 @@
+"""What is said to databases, written down as it is said, so that a driver alone can say it again; and what of it changes something."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeAlias
+from unittest.mock import patch
+
+import sqlalchemy as sa
+from redis import Redis
+
+Said: TypeAlias = tuple[str, Any]
+"""A statement, or a command of Redis, and its parameters; a list of them where it is said for each."""
+REDIS = "redis"
+DURABILITY = "durability"
+"""What is said from here on is said on a connection of SQLite that waits for the disk as long as the parameter says."""
+
+
+class Heard:
+    """What this thread says to databases, in order. What others say meanwhile is work behind replies."""
+
+    def __init__(self) -> None:
+        self.said: list[Said] = []
+        self._thread = threading.get_ident()
+        self._durability = ""
+
+    def hear(self, statement: str, parameters: Any) -> None:
+        """Write down."""
+        if threading.get_ident() == self._thread:
+            self.said.append((statement, parameters))
+
+    def taken(self) -> list[Said]:
+        """What was said since this was last asked."""
+        said, self.said, self._durability = self.said, [], ""
+        return said
+
+    def hear_on(self, durability: str, statement: str, parameters: Any) -> None:
+        """Write down what is said on a connection of SQLite."""
+        if threading.get_ident() == self._thread and durability != self._durability:
+            self._durability = durability
+            self.hear(DURABILITY, durability)
+        self.hear(statement, parameters)
+
+    @contextmanager
+    def listening(self) -> Generator[None]:
+        """Hear what SQLAlchemy and the blocking client of Redis say meanwhile, and every connection to SQLite that is made meanwhile."""
+        with self._engines(), self._sqlite(), self._redis():
+            yield
+
+    @contextmanager
+    def _engines(self) -> Generator[None]:
+        def before(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+            self.hear(statement, list(parameters) if many else parameters)
+
+        sa.event.listen(sa.Engine, "before_cursor_execute", before)
+        try:
+            yield
+        finally:
+            sa.event.remove(sa.Engine, "before_cursor_execute", before)
+
+    @contextmanager
+    def _sqlite(self) -> Generator[None]:
+        hear = self.hear_on
+
+        class Connection(sqlite3.Connection):
+            durability = "FULL"
+
+            def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
+                if statement.startswith("PRAGMA synchronous="):
+                    self.durability = statement.partition("=")[2]
+                hear(self.durability, statement, tuple(parameters) if isinstance(parameters, list) else parameters)
+                return super().execute(statement, parameters)
+
+            def executemany(self, statement: str, parameters: Any, /) -> sqlite3.Cursor:
+                listed = list(parameters)
+                hear(self.durability, statement, listed)
+                return super().executemany(statement, listed)
+
+        with patch("sqlite3.connect", partial(sqlite3.connect, factory=Connection)):
+            yield
+
+    @contextmanager
+    def _redis(self) -> Generator[None]:
+        execute = Redis.execute_command
+
+        def heard(client: Any, *arguments: Any, **options: Any) -> Any:
+            self.hear(REDIS, arguments)
+            return execute(client, *arguments, **options)
+
+        with patch.object(Redis, "execute_command", heard):
+            yield
+
+
+def changes(said: list[Said]) -> Iterator[Said]:
+    """What of it changes something: transactions with all that is said in them, writes, and what is said to Redis; not what is only read."""
+    inside = False
+    for statement, parameters in said:
+        inside = inside or statement.startswith(("BEGIN", "SET TRANSACTION", "START TRANSACTION"))
+        if inside or not statement.startswith("SELECT"):
+            yield statement, parameters
+        inside = inside and statement not in {"COMMIT", "ROLLBACK"}
