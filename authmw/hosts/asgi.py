@@ -18,6 +18,7 @@ from authmw.guard.remembered import SAMPLE
 from authmw.guard.sessions import Found
 from authmw.hosts.visits import HostVisit, Tokens, Visitor
 from authmw.http.bodies import MAXIMUM_BODY
+from authmw.http.paths import told_apart
 from authmw.http.requests import Request
 from authmw.operations import PROJECT, Caller, visit
 
@@ -56,7 +57,8 @@ class AuthMiddleware:
                 path = path[len(root) :]
             # Most paths are the host's, and are told by this one look.
             if path.startswith(self._prefixes):
-                inner = self._api.claims(path)
+                raw = scope.get("raw_path")
+                inner = self._api.claims(told_apart(path, raw.decode("latin-1")) if raw and b"%" in raw else path)
                 if inner is not None:
                     await self._ours(inner, scope, receive, send)
                     return

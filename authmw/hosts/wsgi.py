@@ -16,6 +16,7 @@ from authmw.guard.remembered import SAMPLE
 from authmw.guard.sessions import Found
 from authmw.hosts.visits import HostVisit, Visitor
 from authmw.http.bodies import MAXIMUM_BODY
+from authmw.http.paths import told_apart
 from authmw.http.requests import Request
 from authmw.operations import PROJECT, Caller, visit
 
@@ -49,8 +50,13 @@ class AuthMiddleware:
         except UnicodeDecodeError:
             return self._theirs(environ, start_response)
         # Most paths are the host's, and are told by this one look.
-        inner = self._api.claims(text) if text.startswith(self._prefixes) else None
+        inner = self._claimed(text, environ) if text.startswith(self._prefixes) else None
         return self._theirs(environ, start_response) if inner is None else self._ours(inner, environ, start_response)
+
+    def _claimed(self, path: str, environ: Environ) -> str | None:
+        """The path within our table, with encoded slashes told apart where the server says how it came: gunicorn and Werkzeug do under one name, others under the other."""
+        raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+        return self._api.claims(told_apart(path, raw) if "%" in raw else path)
 
     def _ours(self, path: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(

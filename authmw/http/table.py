@@ -7,6 +7,8 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from authmw.http.paths import value_of
+
 T = TypeVar("T")
 LONGEST = 4096
 """Characters of a path with an address in it: longer ones would only keep the matching busy."""
@@ -44,7 +46,10 @@ class Table(Generic[T]):
         methods[method] = target
 
     def match(self, path: str) -> Match[T] | None:
-        """What stands at a path, None if nothing does. The path is decoded already: ASGI and WSGI both do it, and twice would be once too often."""
+        """What stands at a path, None if nothing does. The path is decoded already: ASGI and WSGI both do it, and twice would be once too often.
+
+        Slashes that its caller encoded are told apart where the server says how it came (`paths.SLASH`), and are part of a value.
+        """
         methods = self._static.get(path)
         if methods is not None:
             return Match(methods, {})
@@ -57,7 +62,7 @@ class Table(Generic[T]):
                 if part.startswith("{"):
                     if not text:
                         break
-                    parameters[part[1:-1]] = text
+                    parameters[part[1:-1]] = value_of(text)
                 elif part != text:
                     break
             else:
@@ -65,7 +70,7 @@ class Table(Generic[T]):
         return None
 
     def _by_address(self, path: str) -> Match[T] | None:
-        """The same for a path with a parameter that is an address, whose slashes its caller encoded: the id of a client may be one."""
+        """The same for a path with a parameter that is an address, whose slashes its caller encoded and its server did not tell of: the id of a client may be one."""
         # The longest first, so that what stands behind the address in a path is not taken for its end.
         for length in sorted(self._patterns, reverse=True):
             for parts, held in self._patterns[length]:

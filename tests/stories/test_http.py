@@ -49,6 +49,24 @@ def test_a_body_of_another_kind_is_not_read(world: World, kind: str) -> None:
     assert (answer.status, answer.json["error_type"]) == (415, "unsupported_media_type")
 
 
+def test_an_encoded_slash_is_part_of_an_id_and_leads_to_no_other_address(world: World) -> None:
+    """The vendor's clients encode what a host gives them for an id: one that says `emails/...` must not delete an address where a user was meant (RFC 3986 section 2.2)."""
+    signed_in = world.sign_in()
+    user_id, email_id = signed_in["user_id"], signed_in["user"]["emails"][0]["email_id"]
+    for slash in ("%2F", "%2f"):
+        read = world.backend("GET", f"{USERS}/{user_id}{slash}connected_apps")
+        assert (read.status, read.json["error_type"]) == (400, "invalid_user_id")
+        changed = world.backend(
+            "PUT", f"{USERS}/{user_id}{slash}exchange_primary_factor", {"email_address": "b@example.org"}
+        )
+        assert (changed.status, changed.json["error_type"]) == (400, "invalid_user_id")
+        for path in (f"{USERS}/emails{slash}{email_id}", f"/auth{USERS}/emails{slash}{email_id}"):
+            deleted = world.backend("DELETE", path)
+            assert (deleted.status, deleted.json["error_type"]) == (400, "invalid_user_id")
+    assert world.backend("GET", f"{USERS}/{user_id}").json["emails"][0]["email"] == "ada@example.org"
+    assert world.backend("GET", f"/v1{'%2F'}users/{user_id}").status == 404
+
+
 @pytest.mark.parametrize("path", ["/v1/users/%25FF", "/v1/users/%25", "/v1/users/%2541", "/v1/users/a%00b"])
 def test_a_path_is_decoded_once_and_never_an_error_of_ours(world: World, path: str) -> None:
     """A255."""
