@@ -10,6 +10,7 @@ from tests.model.embedded import EmbeddedMachine
 from tests.model.machine import SignInMachine
 from tests.model.migrations import MigrationMachine
 from tests.model.oauth import OAuthMachine
+from tests.model.one_tap import OneTapMachine
 from tests.model.passwords import PasswordMachine
 from tests.model.phones import PhoneMachine
 from tests.model.test_machine import BOUNDED
@@ -22,6 +23,7 @@ PRODUCTS: tuple[type[SignInMachine], ...] = (
     MigrationMachine,
     EmbeddedMachine,
     OAuthMachine,
+    OneTapMachine,
     PasskeyMachine,
     SecondFactors,
     WalletMachine,
@@ -33,7 +35,7 @@ PRODUCTS: tuple[type[SignInMachine], ...] = (
 class EveryFactor(
     MigrationMachine,
     EmbeddedMachine,
-    OAuthMachine,
+    OneTapMachine,
     PasskeyMachine,
     SecondFactors,
     WalletMachine,
