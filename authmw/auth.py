@@ -162,13 +162,13 @@ class Auth(Products):
 
     async def _work(self) -> int:
         from authmw.ledger.outbox import dispatch_due
+        from authmw.ledger.performing import SWEPT
         from authmw.ledger.telling import tell_due
         from authmw.people.purging import purge_due
 
         now = self.core.clock.now()
         taken = await dispatch_due(self.core, now) + await tell_due(self.core, now) + await purge_due(self.core, now)
-        await self.storage.sweep(now, 50)
-        return taken
+        return taken + await self.storage.sweep(now, SWEPT)
 
     async def health(self) -> Health:
         """The state of storage, limiter, keys, what waits to be sent or cleared up, the event log, the session cache, the notices and the senders; holds no secret, changes and charges nothing.

@@ -6,6 +6,7 @@ waits for its turn behind others of its process do not count among the two: nobo
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -31,9 +32,11 @@ PATIENCE = 2.0
 """Seconds within which a body may be repeated."""
 IN_LINE = 8.0
 """Seconds that a call may wait for its turns on a loop, where waiting costs nothing. Where it holds one of few threads, its patience is all."""
+SWEPT = 200
+"""Records that one sweep drops at most: a transaction of a moment, that keeps nobody waiting."""
 SWEPT_EVERY = 256
-SWEPT = 50
-"""One commit in so many drops so many records that are over."""
+SWEPT_ON = 8
+"""One commit in so many drops what is over; one in so many as long as there is more."""
 
 
 class Performer:
@@ -42,7 +45,7 @@ class Performer:
     def __init__(self, notes: Notes, refusals: dict[tuple[str, str], str]) -> None:
         self._notes = notes
         self._refusals = refusals
-        self._commits = 0
+        self._until_swept = SWEPT_EVERY
         self._lanes = Lanes()
 
     async def __call__(self, operation: Operation, product: Product, arguments: dict[str, Any]) -> Answer:
@@ -132,12 +135,21 @@ class Performer:
             self._notes.note(Update(told))
 
     def _sweep_at_times(self, call: Call) -> None:
-        """One commit in 256 drops some of what is over, behind its reply, so that a project without a worker does not grow for ever."""
+        """One commit in 256 drops what is over, behind its reply, so that a project without a worker does not grow for ever.
+
+        As long as there is more than one sweep drops, one commit in eight does: more goes than eight commits can bring.
+        """
         if not call.committed:
             return
-        self._commits += 1
-        if self._commits % SWEPT_EVERY == 0:
-            drive.later(call.core.storage.io, _sweep(call.core))
+        self._until_swept -= 1
+        if self._until_swept <= 0:
+            self._until_swept = SWEPT_EVERY
+            drive.later(call.core.storage.io, self._sweep(call.core))
+
+    async def _sweep(self, core: Core) -> None:
+        with suppress(AuthError):  # What is over stays a little longer.
+            if await core.storage.sweep(core.clock.now(), SWEPT) >= SWEPT:
+                self._until_swept = min(self._until_swept, SWEPT_ON)
 
     async def _repeat(self, call: Call, product: Product, arguments: dict[str, Any]) -> Answer:
         began, in_line = ticks(), 0.0
@@ -235,10 +247,3 @@ async def _send_quietly(core: Core, messages: list[Outgoing]) -> None:
         await deliver_all(core, messages)
     except AuthError:
         return  # It is stored and due again; the person can ask again too.
-
-
-async def _sweep(core: Core) -> None:
-    try:
-        await core.storage.sweep(core.clock.now(), SWEPT)
-    except AuthError:
-        return  # What is over stays a little longer.

@@ -9,7 +9,8 @@ import pytest
 
 from authmw.drive import step
 from authmw.factors.challenges import Challenge
-from authmw.ledger.records import Outgoing, Purge
+from authmw.ledger.performing import SWEPT
+from authmw.ledger.records import Event, Outgoing, Purge
 from authmw.people.records import Session
 from authmw.storage import And, Insert, Record
 from tests.world import World, make_world
@@ -68,3 +69,17 @@ def test_a_message_that_cannot_be_opened_holds_up_no_other(tmp_path: Path, host:
     assert world.auth.run(world.auth.work()) == 2
     assert count(world, Outgoing) == 0
     assert user
+
+
+def test_a_worker_drops_what_is_over_as_fast_as_many_people_leave_it(world: World) -> None:
+    world.sign_in("ada@example.org")
+    world.auth.notes.flush()
+    event = step(world.auth.storage.page(Event, And(), limit=1)).records[0]
+    for number in range(2 * SWEPT):
+        step(world.auth.storage.commit(Insert(attrs.evolve(event, version=0, event_id=f"event-test-{number:04d}"))))
+    world.clock.advance(days=32)
+    rounds = [world.auth.run(world.auth.work()) for _ in range(4)]
+    assert rounds[:2] == [SWEPT, SWEPT]
+    assert rounds[2] > 0
+    assert rounds[3] == 0
+    assert count(world, Event) == 0

@@ -21,14 +21,14 @@ from authmw.drive import step
 from authmw.errors import Duplicate, OutcomeUnknown, StorageError
 from authmw.ledger.commits import commit
 from authmw.ledger.notes import HELD
-from authmw.ledger.performing import SWEPT_EVERY
+from authmw.ledger.performing import SWEPT, SWEPT_EVERY, SWEPT_ON
 from authmw.ledger.records import Event
 from authmw.limits import Limit
 from authmw.operations import Product, Response, current_call, operation
 from authmw.people.directory import new_email, new_user
 from authmw.people.records import User
 from authmw.signin.limits import charge, forget_later
-from authmw.storage import And, Insert, Update, Write
+from authmw.storage import And, Between, Insert, Update, Write
 from authmw.testing import FixedClock
 from authmw_adapters.memory import MemoryLimiter, MemoryStorage
 from authmw_adapters.sqlite import SQLiteStorage
@@ -370,6 +370,26 @@ def test_one_commit_in_256_drops_what_is_over(trial: Trial) -> None:
         clock.advance(minutes=1)
     assert drive.finish(10)
     assert (before, len(trial.events("CreateUser"))) == (1, 0)
+
+
+def test_as_long_as_more_is_over_than_one_sweep_drops_it_goes_on(trial: Trial) -> None:
+    clock = trial.auth.core.clock
+    assert isinstance(clock, FixedClock)
+    noted = trial.events("CreateUser")[0]
+    for number in range(3 * SWEPT):
+        step(trial.storage.commit(Insert(attrs.evolve(noted, version=0, event_id=f"event-{number}"))))
+    clock.advance(days=32)
+    left = []
+    for number in range(SWEPT_EVERY + 3 * SWEPT_ON):
+        trial.auth.run(trial.trials.rename(user_id=trial.user, name=str(number)))
+        assert drive.finish(10)
+        clock.advance(minutes=1)
+        left.append(
+            step(trial.storage.count(Event, Between("action", ("CreateUser",), ("CreateUser", "~")), at_most=1000))
+        )
+    assert left[0] == left[SWEPT_EVERY - 3] == 3 * SWEPT + 1
+    assert [left[SWEPT_EVERY + SWEPT_ON * turn] for turn in range(3)] == [2 * SWEPT + 1, SWEPT + 1, 1]
+    assert left[-1] == 0
 
 
 def test_a_forked_child_writes_its_own_notes_and_not_those_of_its_parent(tmp_path: Path) -> None:
