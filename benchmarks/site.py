@@ -12,7 +12,7 @@ import attrs
 
 from authmw import Auth, Cookies, Settings
 from authmw.limits import RateLimiter
-from authmw.ports import Fetcher
+from authmw.ports import Fetcher, SessionCache
 from authmw.storage import Check, Write
 from authmw.testing import FixedClock
 from authmw_adapters.inbox import Inbox
@@ -106,6 +106,7 @@ class Site:
         limiter: RateLimiter | None = None,
         clock: FixedClock | None = None,
         fetcher: Fetcher | None = None,
+        session_cache: SessionCache | None = None,
         **settings: Any,
     ) -> None:
         self.storage = MemoryStorage() if storage is None else storage
@@ -124,6 +125,7 @@ class Site:
             email=self.inbox,
             sms=self.inbox,
             fetcher=fetcher,
+            session_cache=session_cache,
             clock=clock,
         )
 

@@ -24,6 +24,8 @@ from authmw_adapters.sqlalchemy.types import ExactText, Moment, Octets, Packed
 
 _SELECTOR: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
 """The one that asks the system once, for any number of open files; Windows has only the other."""
+_UNKNOWN_STATES = ("40003", "08007")
+"""Whether the statement is done, or the transaction, is not known to the server that was asked."""
 Shape: TypeAlias = tuple[tuple[str, type[Write]], ...]
 Named: TypeAlias = Sequence[tuple[Table[Any], Write]]
 _NAMES: dict[type, str] = {
@@ -90,9 +92,10 @@ def _is_over(connection: Connection) -> bool:
 
 
 def _was_answered(error: DBAPIError) -> bool:
-    """Whether the server itself said no, and lives on."""
+    """Whether the server itself said no, and lives on. A distributed one may say that it does not know."""
     origin: Any = error.orig
-    return not error.connection_invalidated and bool(getattr(origin, "sqlstate", None))
+    state = getattr(origin, "sqlstate", None)
+    return not error.connection_invalidated and bool(state) and state not in _UNKNOWN_STATES
 
 
 def _values(named: Named) -> list[Any]:
