@@ -316,6 +316,21 @@ def known(operation: Operation, product: Product) -> Generator[None]:
         raise refusal from None
 
 
+@contextmanager
+def known_as(method: object) -> Generator[None]:
+    """The same for an operation that is named by its method."""
+    with known(*declared(method)):
+        yield
+
+
+def declared(method: object) -> tuple[Operation, Product]:
+    """The operation that a bound method was declared as, and its product."""
+    operation, product = declaration(method), getattr(method, "__self__", None)
+    assert operation is not None  # operations, ...
+    assert isinstance(product, Product)  # ... bound to their product
+    return operation, product
+
+
 def declaration(method: object) -> Operation | None:
     """The operation that a method was declared as, if it was."""
     return cast("Operation | None", getattr(method, "__operation__", None))

@@ -25,6 +25,7 @@ from authmw.http.oauth import SEVERAL
 from authmw.http.pages import page, refusal_page
 from authmw.http.requests import Request
 from authmw.http.sessions import clear_cookies
+from authmw.operations import known_as
 from authmw.platform.idp.client_documents import is_address
 from authmw.platform.idp.rules import answer_url
 from authmw.signin.sessions import live_by_token
@@ -118,9 +119,10 @@ class Pages:
 
     async def decide(self, request: Request, _: dict[str, str]) -> Response:
         """The person's answer, from the page that we showed in this session."""
-        form = parse_form(request.body, request.header("content-type"))
-        session = session_of(self._auth, request)
-        check_origin(self._auth, request, by_cookie=True)
+        with known_as(self._auth.idp.oauth.authorize):
+            form = parse_form(request.body, request.header("content-type"))
+            session = session_of(self._auth, request)
+            check_origin(self._auth, request, by_cookie=True)
         asked = _known(form)
         if not is_code_over(self._auth, form.get("shown", ""), session, _shown(asked)):
             return refusal_page(
@@ -144,9 +146,10 @@ class Pages:
 
     async def sign_out(self, request: Request, _: dict[str, str]) -> Response:
         """End the session and go where the app wished."""
-        fields = parse_form(request.body, request.header("content-type"))
-        session = session_of(self._auth, request)
-        check_origin(self._auth, request, by_cookie=True)
+        with known_as(self._auth.sessions.revoke):
+            fields = parse_form(request.body, request.header("content-type"))
+            session = session_of(self._auth, request)
+            check_origin(self._auth, request, by_cookie=True)
         back = await self._way_back(fields)
         if session:
             await self._auth.sessions.revoke()

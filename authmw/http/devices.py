@@ -17,6 +17,7 @@ from authmw.http.browser import check_origin
 from authmw.http.forms import SIGN_IN, code_over, destination, form_page, is_code_over, session_of
 from authmw.http.pages import page, refusal_page
 from authmw.http.requests import Request
+from authmw.operations import known_as
 from authmw.platform.idp.client_documents import is_address
 from authmw.signin.sessions import live_by_token
 
@@ -50,9 +51,10 @@ class DevicePages:
 
     async def answer(self, request: Request, _: dict[str, str]) -> Response:
         """Show what a device asks for, and then take the person's answer to just that."""
-        form = parse_form(request.body, request.header("content-type"))
-        session = session_of(self._auth, request)
-        check_origin(self._auth, request, by_cookie=True)
+        with known_as(self._auth.idp.devices.decide):
+            form = parse_form(request.body, request.header("content-type"))
+            session = session_of(self._auth, request)
+            check_origin(self._auth, request, by_cookie=True)
         code = form.get("user_code", "")[:64]
         try:
             if "decision" not in form:

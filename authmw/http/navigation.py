@@ -23,7 +23,7 @@ from authmw.http.cookies import CookieSpec
 from authmw.http.pages import refusal_page
 from authmw.http.requests import Request
 from authmw.http.sessions import cookie_of
-from authmw.operations import Product, declaration, known
+from authmw.operations import declared, known, known_as
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
 ONE_TAP = "google-one-tap"
@@ -60,9 +60,7 @@ def _for_people(answer: Target) -> Target:
 
 
 async def _perform(method: Callable[..., Any], values: dict[str, object]) -> Any:
-    operation, product = declaration(method), getattr(method, "__self__", None)
-    assert operation is not None  # operations, ...
-    assert isinstance(product, Product)  # ... bound to their product
+    operation, product = declared(method)
     with known(operation, product):
         arguments = operation.arguments(values, operation.request)
     return await product.core.perform(operation, product, arguments)
@@ -70,7 +68,8 @@ async def _perform(method: Callable[..., Any], values: dict[str, object]) -> Any
 
 def _start(auth: Auth) -> Target:
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
-        query = query_of(request.query)
+        with known_as(auth.oauth.start):
+            query = query_of(request.query)
         passed = {
             name.removeprefix("provider_"): value for name, value in query.items() if name.startswith("provider_")
         }
@@ -92,7 +91,8 @@ def _start(auth: Auth) -> Target:
 
 def _callback(auth: Auth) -> Target:
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
-        query = query_of(request.query)
+        with known_as(auth.oauth.callback):
+            query = query_of(request.query)
         values: dict[str, object] = {
             **{name: query[name] for name in ("state", "code", "iss", "error", "parked") if name in query},
             **parameters,
@@ -112,7 +112,8 @@ def _posted(auth: Auth) -> Target:
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
         if request.header("x-stytch-oauth-type") == ONE_TAP:
             return await _submitted(auth, request)
-        form = parse_form(request.body, request.header("content-type"))
+        with known_as(auth.oauth.callback_form):
+            form = parse_form(request.body, request.header("content-type"))
         result = await _perform(auth.oauth.callback_form, {**parameters, "form": form})
         return redirect_answer(result.redirect_url)
 
@@ -122,7 +123,8 @@ def _posted(auth: Auth) -> Target:
 def _one_tap_start(auth: Auth) -> Target:
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
         spec = binding_spec(auth)
-        query = query_of(request.query)
+        with known_as(auth.oauth.google_one_tap.start):
+            query = query_of(request.query)
         values: dict[str, object] = {
             "public_token": query.get("public_token", ""),
             "binding": cookie_of(auth, request, spec.name),
@@ -146,8 +148,9 @@ def _one_tap_submit(auth: Auth) -> Target:
 
 
 async def _submitted(auth: Auth, request: Request) -> Response:
-    check_origin(auth, request, by_cookie=True)
-    body = parse_object(request.body, request.header("content-type"), required=True)
+    with known_as(auth.oauth.google_one_tap.submit):
+        check_origin(auth, request, by_cookie=True)
+        body = parse_object(request.body, request.header("content-type"), required=True)
     values = {**body, "binding": cookie_of(auth, request, binding_spec(auth).name)}
     try:
         result = await _perform(auth.oauth.google_one_tap.submit, values)

@@ -26,7 +26,7 @@ from authmw.http.backend import basic, check_credentials
 from authmw.http.bodies import parse_form, parse_object
 from authmw.http.requests import Request
 from authmw.limits import LimitReached
-from authmw.operations import Answer, Product, known
+from authmw.operations import Answer, Product, known, known_as
 from authmw.platform.idp.discovery import provider_metadata, resource_metadata
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
@@ -108,12 +108,13 @@ def userinfo_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
 
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
         try:
-            scheme, _, token = (request.header("authorization") or "").partition(" ")
-            if scheme.lower() not in {"bearer", "dpop"} or not token:
-                raise Refused("invalid_token")
-            key = await _proved_key(auth, request, token)
-            if (scheme.lower() == "dpop") != (key is not None):
-                raise Refused("invalid_token")
+            with known_as(auth.idp.userinfo):
+                scheme, _, token = (request.header("authorization") or "").partition(" ")
+                if scheme.lower() not in {"bearer", "dpop"} or not token:
+                    raise Refused("invalid_token")
+                key = await _proved_key(auth, request, token)
+                if (scheme.lower() == "dpop") != (key is not None):
+                    raise Refused("invalid_token")
             result = await auth.idp.userinfo(access_token=token, dpop_key=key)
         except Refused as refused:
             shown = oauth_error(auth, refused)
@@ -127,16 +128,20 @@ def userinfo_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
 
 
 def _target(auth: Auth, grants: dict[str, tuple[Product, Operation]]) -> Target:
+    # What cannot be read, or names no grant that there is, is logged as a call of the first.
+    of_path, first = next(iter(grants.values()))
+
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
         try:
-            values = dict(asked_of(auth, request).values)
-            values.pop("dpop_key", None)  # a key is proved, never named
-            product, operation = _granted(grants, values)
-            key = await _proved_key(auth, request)
-            if key is not None and "dpop_key" in operation.signature.parameters:
-                values["dpop_key"] = key
-            places: dict[str, object] = {name: parameters.get(name) for name in operation.places}
+            with known(first, of_path):
+                values = dict(asked_of(auth, request).values)
+                values.pop("dpop_key", None)  # a key is proved, never named
+                product, operation = _granted(grants, values)
             with known(operation, product):
+                key = await _proved_key(auth, request)
+                if key is not None and "dpop_key" in operation.signature.parameters:
+                    values["dpop_key"] = key
+                places: dict[str, object] = {name: parameters.get(name) for name in operation.places}
                 arguments = operation.arguments(values, operation.body)
             result = await product.core.perform(operation, product, {**arguments, **places})
         except Refused as refused:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from authmw import Refused
+from authmw import Provider, Refused
 from authmw.http.browser import browser_routes
 from authmw.http.pages import page_routes
-from tests.world import PUBLIC_TOKEN, SECRET, World
+from tests.world import PROJECT_ID, PUBLIC_TOKEN, SECRET, World, make_world
 
 EVENTS = "/v1/project/events"
 
@@ -48,6 +49,44 @@ def test_what_is_refused_before_a_body_is_an_error_of_its_action(world: World, b
     assert answer["error_type"] == error
     entries = log(world, "&action=CreateUser&status=error")
     assert [(entry["request_id"], entry["error_type"]) for entry in entries] == [(answer["request_id"], error)]
+
+
+FORM = "application/x-www-form-urlencoded"
+PUBLIC = f"/v1/public/{PROJECT_ID}/oauth2"
+CALLBACK = "/v1/oauth/callback/oauth-callback-test-00000000-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "kind", "error", "action"),
+    [
+        ("POST", f"{PUBLIC}/token", b"grant_type=a&grant_type=b", FORM, "bad_request", "M2MToken"),
+        ("POST", f"{PUBLIC}/token", b"x" * 70_000, FORM, "body_too_large", "M2MToken"),
+        ("POST", f"{PUBLIC}/token", b"{", "application/json", "json_invalid", "M2MToken"),
+        ("POST", f"{PUBLIC}/token", b"grant_type=password", FORM, "unsupported_grant_type", "M2MToken"),
+        ("POST", f"{PUBLIC}/introspect?token=x", b"token=x", FORM, "bad_request", "IDPIntrospectToken"),
+        ("POST", f"{PUBLIC}/revoke", b"token=x", "text/plain", "unsupported_media_type", "IDPRevokeToken"),
+        ("GET", "/v1/oauth2/userinfo", None, "", "invalid_token", "IDPUserInfo"),
+        ("GET", "/v1/public/oauth/google/start?provider_a=1&provider_a=2", None, "", "bad_request", "OAuthStart"),
+        ("GET", f"{CALLBACK}?state=a&state=b", None, "", "bad_request", "OAuthCallback"),
+        ("POST", CALLBACK, b"{}", "application/json", "unsupported_media_type", "OAuthCallbackForm"),
+        ("POST", "/v1/public/oauth/google/onetap/submit", b"{}", "application/json", "cross_site_request", "GoogleOneTapSubmit"),
+        ("POST", "/auth/oauth/authorize", b"decision=allow", FORM, "cross_site_request", "IDPOAuthAuthorize"),
+        ("POST", "/auth/oauth/device", b"decision=allow", FORM, "cross_site_request", "IDPDevice"),
+    ],
+    ids=range(13),
+)  # fmt: skip
+def test_what_cannot_be_read_at_the_doors_of_apps_and_browsers_is_in_the_log_too(
+    tmp_path: Path, method: str, path: str, body: bytes | None, kind: str, error: str, action: str
+) -> None:
+    """AUD-01: whoever asks in a way that nobody understands has asked."""
+    world = make_world(tmp_path, "asgi", provider=Provider(device_grant=True))
+    cookie = f"authmw_session={world.sign_in()['session_token']}" if path.startswith("/auth/") else ""
+    sent = {"content_type": kind} if kind else {}
+    answer = world.send(method, path, body, **sent, **({"cookie": cookie} if cookie else {}))
+    assert answer.status >= 400
+    entries = log(world, f"&action={action}&status=error")
+    assert [entry["error_type"] for entry in entries] == [error]
+    assert answer.json is None or answer.json["request_id"] == entries[0]["request_id"]
 
 
 def test_wrong_credentials_and_tokens_are_errors_of_their_action(world: World) -> None:
