@@ -25,6 +25,8 @@ VISITS = 80
 WEAK = "password1"
 GUESS = "somebody-elses-guess"
 WRONG = "unauthorized_credentials"
+RIGHT = ("reset_password", "insufficient_factors", "cannot_reset_password_with_existing_password")
+"""How a password is refused that was the right one."""
 NO_LINK = "unable_to_auth_password_reset_token"
 MAILBOX = (("magic_link", "email"), ("otp", "email"), PASSWORD)
 """By which proof a session may set a password."""
@@ -100,8 +102,8 @@ class PasswordMachine(SignInMachine):
         guarded = person is not None and "password" in person.parts
         return (guarded or self.misses.get(text, 0) < TRIES) and self.has_room("passwords tried", VISITS)
 
-    def _tried(self, text: str, typed: str, refused: str, armed: str, outcome: Outcome) -> None:
-        """RAT-01, RAT-02, OTP-03: a guess counts before it is compared, the one too many locks, and a right one that stands is forgotten; `refused` is what the password alone ends in."""
+    def _tried(self, text: str, typed: str, expected: str, armed: str, outcome: Outcome) -> None:
+        """RAT-01, RAT-02, OTP-03: a guess counts before it is compared, the one too many locks, and a right one that stands is forgotten, also where the refusal says that it was right."""
         person = self.person_at(text)
         if person is None or "password" not in person.parts:
             self.misses[text] = self.misses.get(text, 0) + 1
@@ -113,7 +115,8 @@ class PasswordMachine(SignInMachine):
                 person.wrong_passwords = person.wrong_passwords if armed == "lost" else 0
         else:
             person.wrong_passwords += 1
-            if typed != GUESS and (outcome.answers is not None or refused == "reset_password"):
+            told = expected in RIGHT and outcome.stood and armed != "lost"
+            if typed != GUESS and (outcome.answers is not None or told):
                 person.wrong_passwords = 0
 
     @rule(text=st.sampled_from(ADDRESSES), join=st.none() | PICK, minutes=MINUTES, right=st.sampled_from([1, 1, 0]))
@@ -146,7 +149,7 @@ class PasswordMachine(SignInMachine):
             ),
             expected,
         )
-        self._tried(text, typed, refused, armed, outcome)
+        self._tried(text, typed, expected, armed, outcome)
         if person is not None and not expected and outcome.stood:
             self.sign_in(person, (PASSWORD, ""), minutes, joined, outcome)
 
@@ -239,7 +242,7 @@ class PasswordMachine(SignInMachine):
             return side.call(work, (token or "") if browser else None)
 
         outcome = self.step(changed, expected)
-        self._tried(text, typed, refused, armed, outcome)
+        self._tried(text, typed, expected, armed, outcome)
         if person is None or expected or not outcome.stood:
             return
         self._has_password(person, password, outcome)
