@@ -147,17 +147,20 @@ def _check_standing(challenge: Challenge, standing: Email | Phone | None, refusa
 def proof_of(call: Call, user: User, holder: User | None, owned: Owned, factor: Proved, *spent: Write) -> Proof:
     """The proof that a proved address makes: notices, the sessions it ends, and what becomes of who else held it."""
     notify_of(call, user, owned.subject)
-    writes: list[Write] = [*spent]
     _deny_ended(call, user, owned.subject)
-    if owned.loser is not None:
-        _deny_ended(call, holder, owned.loser)
-        writes.append(Delete(owned.loser) if owned.loser_is_empty else Update(owned.loser))
-        leave_purge(call, owned.loser.id, epoch=None if owned.loser_is_empty else owned.loser.session_epoch)
+    writes = (*spent, *taken_from(call, holder, owned))
     if owned.reset_sessions:
         leave_purge(call, owned.subject.id, epoch=owned.subject.session_epoch)
-    return Proof(
-        before=user, after=owned.subject, factor=factor, writes=tuple(writes), reset_sessions=owned.reset_sessions
-    )
+    return Proof(before=user, after=owned.subject, factor=factor, writes=writes, reset_sessions=owned.reset_sessions)
+
+
+def taken_from(call: Call, holder: User | None, owned: Owned) -> tuple[Write, ...]:
+    """What a proof leaves of who else held the address: without it and its sessions, or gone where nothing else was there."""
+    if owned.loser is None:
+        return ()
+    _deny_ended(call, holder, owned.loser)
+    leave_purge(call, owned.loser.id, epoch=None if owned.loser_is_empty else owned.loser.session_epoch)
+    return (Delete(owned.loser) if owned.loser_is_empty else Update(owned.loser),)
 
 
 def is_taken(call: Call, holder: Subject | None, address: str) -> bool:

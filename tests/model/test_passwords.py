@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
-from authmw.consumer.passwords import knowing, migrating, resets, rules, setting
+from authmw.consumer.passwords import knowing, resets, rules, setting
 from authmw.people import rules as people
 from authmw.signin import attempts
-from tests.model.migrations import MigrationMachine
 from tests.model.passwords import PasswordMachine
 from tests.model.people import ADDRESSES
 from tests.model.test_machine import BOUNDED
@@ -24,12 +22,7 @@ def test_passwords_behave_as_the_model_over_memory_and_sqlite() -> None:
     run_state_machine_as_test(PasswordMachine, settings=BOUNDED)
 
 
-def test_people_who_migrate_behave_as_the_model_over_memory_and_sqlite() -> None:
-    """HOWTEST section 4: ACC-05, A209, PWD-09: somebody may have come before them."""
-    run_state_machine_as_test(MigrationMachine, settings=BOUNDED)
-
-
-class _OverMemory(MigrationMachine):
+class _OverMemory(PasswordMachine):
     sqlite = False
 
     def looks(self) -> None:
@@ -114,39 +107,7 @@ def _guessed(machine: _OverMemory) -> None:
     machine.looks()
 
 
-def _migrated(machine: _OverMemory) -> None:
-    """An address that a stranger came by first, and that the host says is somebody's; and one of whom nobody says anything."""
-    machine.sign_up_with_a_password(text=ADA, minutes=60, weak=False)
-    machine.migrate_somebody(text=ADA, proved=True)
-    machine.type_a_password(text=ADA, join=None, minutes=60, right=1)
-    machine.remove_the_own_password(index=0)
-    machine.migrate_somebody(text=ADA, proved=True)
-    machine.looks()
-    machine.type_a_password(text=ADA, join=None, minutes=60, right=1)
-    machine.migrate_somebody(text=BOB, proved=False)
-    machine.looks()
-    machine.type_a_password(text=BOB, join=None, minutes=60, right=1)
-    machine.sign_in_by_a_new_link(text=BOB, minutes=60)
-    machine.looks()
-    machine.type_a_password(text=BOB, join=None, minutes=60, right=1)
-
-
-def _believed(user: Any, arrival: Any) -> Any:
-    emails = tuple(attrs.evolve(one, verified=one.verified or arrival.email_verified) for one in user.emails)
-    return attrs.evolve(user, emails=emails)
-
-
-_proved = migrating._proved
-
-
-def _always(user: Any, arrival: Any) -> Any:
-    return _proved(user, attrs.evolve(arrival, email_verified=True))
-
-
 PLANTS: dict[str, tuple[Any, Any, str, Any]] = {
-    "a migrated password takes the place of one that stands": (_migrated, migrating, "password_of", lambda _: None),
-    "what a stranger prepared outlives a migration": (_migrated, migrating, "_proved", _believed),
-    "every migrated address is proved": (_migrated, migrating, "_proved", _always),
     "guesses are free": (_guessed, knowing, "count_guess", None),
     "a lock closes nothing": (_guessed, attempts, "check_open", lambda *_: None),
     "a right password forgets no guesses": (_guessed, knowing, "forget_guesses", lambda *_: None),

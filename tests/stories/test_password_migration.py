@@ -290,3 +290,27 @@ def test_what_a_stranger_prepared_dies_when_the_project_says_whose_the_account_i
     assert [one["email"] for one in moved.json["user"]["emails"]] == [ADA]
     assert [one["phone_number"] for one in moved.json["user"]["phone_numbers"]] == ["+12025550142"]
     assert world.backend("POST", AUTHENTICATE, pair(SECOND)).json["user_id"] == user_id
+
+
+@pytest.mark.parametrize("more", [{}, {"email": "mallory@example.org"}])
+def test_a_number_that_a_stranger_only_named_is_whose_the_project_says_it_is(
+    world: World, more: dict[str, str]
+) -> None:
+    """ACC-05, A209: by the project's word as by a code, and without that word it stays where it stands."""
+    number = "+12025550142"
+    stranger = world.backend("POST", "/v1/users", {"phone_number": number, **more}).json["user_id"]
+    minted = world.backend("POST", "/v1/magic_links", {"user_id": stranger}).json["token"]
+    again = {"token": minted, "session_duration_minutes": 60}
+    theirs = world.backend("POST", "/v1/magic_links/authenticate", again).json
+    digest = hashlib.sha512(SECOND.encode()).hexdigest()
+    brought = {"email": ADA, "phone_number": number, "hash": digest, "hash_type": "sha_512"}
+    refused(world.backend("POST", MIGRATE, brought), 400, "duplicate_phone_number")
+    moved = world.backend("POST", MIGRATE, {**brought, "set_phone_number_verified": True})
+    assert (moved.status, moved.json["user_created"]) == (200, True)
+    assert moved.json["user_id"] != stranger
+    assert [one["verified"] for one in moved.json["user"]["phone_numbers"]] == [True]
+    assert prove(world, theirs) == 404
+    assert world.visit("/who", f"authmw_session_jwt={theirs['session_jwt']}").status == 401
+    left = world.backend("GET", f"/v1/users/{stranger}")
+    assert (left.status, left.json.get("phone_numbers")) == ((200, []) if more else (404, None))
+    assert world.backend("POST", AUTHENTICATE, pair(SECOND)).json["user_id"] == moved.json["user_id"]

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from authmw.consumer.passwords.setting import with_password
+from authmw.consumer.proofs import taken_from
 from authmw.errors import Refused
 from authmw.factors.password.imports import Imported
 from authmw.identifiers import valid_external_id
@@ -44,17 +45,17 @@ async def arrived(call: Call, arrival: Arrival) -> tuple[User, bool, tuple[Write
     if known is not None and password_of(known) is not None:
         raise Refused("password_already_exists")
     before = known or new_user(call, new_email(call, arrival.address))
-    after = await _with_phone(call, _proved(_described(before, arrival), arrival), arrival)
+    after, taken = await _with_phone(call, _proved(_described(before, arrival), arrival), arrival)
     await _refuse_external_id(call, after)
     stored = await kept(call, arrival.hash)
     after, write = await with_password(call, after, Chosen(stored=stored, breaches="not_checked"))
     if known is None:
-        return after, True, (Insert(after), write)
+        return after, True, (Insert(after), write, *taken)
     notify_of(call, known, after)
     if after.session_epoch != known.session_epoch:
         deny_all(call, known)
         leave_purge(call, known.id, epoch=after.session_epoch)
-    return attrs.evolve(after, version=known.version), False, (Update(after), write)
+    return attrs.evolve(after, version=known.version), False, (Update(after), write, *taken)
 
 
 def _described(user: User, arrival: Arrival) -> User:
@@ -81,25 +82,27 @@ def _proved(user: User, arrival: Arrival) -> User:
     return proved
 
 
-async def _with_phone(call: Call, user: User, arrival: Arrival) -> User:
+async def _with_phone(call: Call, user: User, arrival: Arrival) -> tuple[User, tuple[Write, ...]]:
+    """The user with the number that is brought along, and what becomes of who else named it. Refused: `duplicate_phone_number`.
+
+    The project's word proves it as its owner would: it is taken from an account that nobody has proved it for. Without that word it stays where it stands.
+    """
     if arrival.phone_number is None:
-        return user
+        return user, ()
     phone = new_phone(call, arrival.phone_number)
     holder = await user_by_phone(call.storage, phone.number)
-    if holder is not None and holder.id != user.id:
-        raise Refused("duplicate_phone_number")
     standing = user.phone_at(phone.number)
-    if standing is None:
-        user = with_phone(user, phone)
     if not arrival.phone_verified:
-        return user
+        if holder is not None and holder.id != user.id:
+            raise Refused("duplicate_phone_number")
+        return (user if standing else with_phone(user, phone)), ()
+    owned = prove_phone(user, standing or phone, holder, by_own_session=False)
+    proved = owned.subject
+    assert isinstance(proved, User)  # the same subject
     if not has_owner(user):
         # The number makes it somebody's, as an address would: what a stranger prepared goes, and the address that is brought along stays.
-        proved = prove_phone(user, standing or phone, user, by_own_session=False).subject
-        assert isinstance(proved, User)  # the same subject
-        return attrs.evolve(proved, emails=tuple(one for one in user.emails if one.address == arrival.address))
-    phones = (attrs.evolve(one, verified=one.verified or one.number == phone.number) for one in user.phones)
-    return attrs.evolve(user, phones=tuple(phones))
+        proved = attrs.evolve(proved, emails=tuple(one for one in user.emails if one.address == arrival.address))
+    return proved, taken_from(call, holder, owned)
 
 
 async def _refuse_external_id(call: Call, user: User) -> None:

@@ -201,8 +201,9 @@ class Passwords(Product):
 
         Taken are bcrypt (2a, 2b, 2y; cost 4 to 15), argon2i and argon2id (encoded, or in base64 with its parameters), scrypt and PBKDF2 (base64 with their parameters,
         or encoded), phpass, and MD5, SHA-1 and SHA-512 in hexadecimal, which are laid under argon2id at once. A user who is there already must have no password; what
-        is given is added to them. The policy is not asked: nobody knows the password. Refused: `password_already_exists`, `invalid_hash` and its kin,
-        `duplicate_phone_number`, `duplicate_user_external_id`.
+        is given is added to them. The policy is not asked: nobody knows the password. A number that you say is verified is taken from an account that only named it.
+        Refused: `password_already_exists`, `invalid_hash` and its kin, `duplicate_phone_number` (one that somebody else has proved, or named where you do not say that it is
+        verified), `duplicate_user_external_id`.
         """
         call = current_call()
         configs = Configs(
