@@ -19,8 +19,10 @@ from authmw.cli.factors import Factors, ways_of
 from authmw.cli.letting_in import LettingIn
 from authmw.cli.passkeys import Passkeys
 from authmw.cli.passwords import RESET, Passwords
+from authmw.cli.phones import Phones
 from authmw.cli.providers import TYPE, Providers, buttons, label_of, words_of
-from authmw.cli.views import HEADERS, MINUTES, Views, favicon, page, style
+from authmw.cli.views import HEADERS, MINUTES, Views, favicon, page, script, style
+from authmw.cli.wallets import Wallets
 from authmw.errors import Refused
 from authmw.guard.decorators import require_session
 from authmw.guard.verified import current_session, optional_session
@@ -53,9 +55,13 @@ def demo_app(auth: Auth, inbox: Inbox, hosts: Sequence[str] = LOOPBACK_HOSTS) ->
         *Providers(auth).routes(),
         *LettingIn(auth).routes(),
         *Passkeys(auth).routes(),
+        *Phones(auth).routes(),
+        *Wallets(auth).routes(),
         Route("/dev/inbox", demo.inbox_page),
         Route("/dev/inbox.json", demo.inbox_json),
         Route("/demo.css", style),
+        Route("/api.js", script("api.js")),
+        Route("/devices.js", script("devices.js")),
         Route("/favicon.ico", favicon),
     ]
     guards = [Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)), Middleware(AuthMiddleware, auth=auth)]

@@ -61,4 +61,5 @@ def proofs_of(session: SessionAnswer) -> str:
         else _FACTORS.get(factor["type"], str(factor["type"]).replace("_", " "))
         for factor in session.authentication_factors
     )
-    return " and ".join(dict.fromkeys(said))
+    *first, last = dict.fromkeys(said)
+    return f"{', '.join(first)} and {last}" if first else last

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from authmw.cli.views import HEADERS, MINUTES, Views, page
 from authmw.consumer.answers import UserAnswer
 from authmw.errors import Refused
-from authmw.guard.decorators import require_session
+from authmw.guard.decorators import require_fresh, require_session
 from authmw.guard.verified import current_session, optional_session
 from authmw.redirects import safe_next
 
@@ -63,10 +63,9 @@ class Factors(Views):
         return [
             Route("/second", self.second, methods=["GET", "POST"]),
             Route("/account/email", self.add_email, methods=["POST"]),
-            Route("/account/phone", self.add_phone, methods=["POST"]),
-            Route("/account/phone/code", self.prove_phone, methods=["POST"]),
             Route("/account/totp", self.add_totp, methods=["POST"]),
             Route("/account/totp/code", self.prove_totp, methods=["POST"]),
+            Route("/account/recovery-codes", self.recovery_codes),
             Route("/account/remove", self.remove, methods=["POST"]),
         ]
 
@@ -97,7 +96,10 @@ class Factors(Views):
         return RedirectResponse(following, 303, headers=HEADERS)
 
     def _second_page(self, following: str, status: int = 200, **values: str) -> Response:
-        return page("second.html", status, next=following, **self.for_script(), **values)
+        session = optional_session()
+        # A code of the app is of the kind that a device's key is, and two of one kind are no second.
+        alone = session is not None and session.categories == {"dedicated"}
+        return page("second.html", status, next=following, alone=alone, **self.for_script(), **values)
 
     @require_session
     async def add_email(self, request: Request) -> Response:
@@ -112,35 +114,6 @@ class Factors(Views):
         except Refused as refused:
             return page("trouble.html", refused.status, error=refused.message)
         return page("sent.html")
-
-    @require_session
-    async def add_phone(self, request: Request) -> Response:
-        """Text a code to a number; it enters when the code is proved."""
-        form = await self.form(request)
-        sending = self.auth.otps.sms.send(
-            phone_number=form.get("phone", "").replace(" ", ""),
-            session_token=self.token(request),
-            expiration_minutes=10,
-        )
-        try:
-            sent = await self.do(sending)
-        except Refused as refused:
-            return page("trouble.html", refused.status, error=refused.message)
-        return page("phone.html", method_id=sent.phone_id)
-
-    @require_session
-    async def prove_phone(self, request: Request) -> Response:
-        """Take the code that was texted."""
-        form = await self.form(request)
-        method = form.get("method_id", "")
-        proving = self.auth.otps.authenticate(
-            method_id=method, code=form.get("code", "").strip(), session_token=self.token(request)
-        )
-        try:
-            self.auth.keep(await self.do(proving))
-        except Refused as refused:
-            return page("phone.html", refused.status, method_id=method, error=refused.message)
-        return _account()
 
     @require_session
     async def add_totp(self, request: Request) -> Response:
@@ -166,6 +139,17 @@ class Factors(Views):
         except Refused as refused:
             return page("trouble.html", refused.status, error=refused.message)
         return _account()
+
+    @require_session
+    @require_fresh(minutes=60)
+    async def recovery_codes(self, request: Request) -> Response:
+        """Show what is left of the recovery codes."""
+        listing = self.auth.totps.recovery_codes(user_id=current_session().user_id)
+        try:
+            listed = await self.do(listing)
+        except Refused as refused:
+            return page("trouble.html", refused.status, error=refused.message)
+        return page("recovery_codes.html", codes=[code for one in listed.totps for code in one.recovery_codes])
 
     @require_session
     async def remove(self, request: Request) -> Response:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from authmw.cli.views import HEADERS, Views, asset, page
+from authmw.cli.views import HEADERS, Views, page, script
 from authmw.errors import Refused
 from authmw.guard.decorators import require_session
 from authmw.guard.verified import current_session
@@ -19,7 +19,7 @@ class Passkeys(Views):
         """Where they stand."""
         return [
             Route("/account/passkey", self.name, methods=["POST"]),
-            Route("/passkeys.js", asset("passkeys.js", "text/javascript")),
+            Route("/passkeys.js", script("passkeys.js")),
         ]
 
     @require_session

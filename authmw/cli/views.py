@@ -48,7 +48,7 @@ class Views:
         return request.cookies.get(self.auth.settings.cookies.session(), "")
 
     def for_script(self) -> dict[str, Any]:
-        """What the script of passkeys is told: with which token to call the browser API, and how long its sessions live."""
+        """What scripts are told: with which token to call the browser API, and how long its sessions live."""
         return {"token": self.auth.settings.public_token, "minutes": MINUTES}
 
     def check_origin(self, request: Request) -> None:
@@ -82,6 +82,11 @@ def asset(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]
         return Response(_templates().get_template(name).render(), media_type=media_type, headers=HEADERS)
 
     return answer
+
+
+def script(name: str) -> Callable[[Request], Awaitable[Response]]:
+    """A view that answers one of the demo's scripts."""
+    return asset(name, "text/javascript")
 
 
 style = asset("demo.css", "text/css")

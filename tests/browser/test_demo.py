@@ -86,7 +86,7 @@ OUTSIDE = """() => [...document.querySelectorAll("main *")].filter((one) => {
 
 def test_on_a_phone_nothing_sticks_out_and_a_session_is_named_in_words(url: str, page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 700})
-    for path in ("/", "/login", "/password", "/auth/errors"):
+    for path in ("/", "/login", "/password", "/phone", "/wallet", "/auth/errors"):
         page.goto(url + path)
         assert page.evaluate(OUTSIDE) == [], path
     signed_in(url, page)

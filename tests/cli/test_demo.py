@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,52 @@ def test_who_signs_up_twice_is_asked_to_reset(browser: TestClient, inbox: Inbox)
     assert browser.post("/password/new", data=fields, headers=FORM).status_code == 400
     stranger = {**FORM, "origin": "http://evil.example"}
     assert browser.post("/password/new", data={**fields, "password": PASSWORD}, headers=stranger).status_code == 403
+
+
+WALLET = "Ethereum wallet one"
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/phone", {"phone": "+1 415 555 2671", "by": "sms"}),
+        ("/wallet", {"wallet": WALLET}),
+        ("/wallet/sign", {"wallet": WALLET, "text": "anything"}),
+    ],
+)
+def test_a_strangers_page_sends_no_text_and_has_no_wallet_sign(
+    browser: TestClient, inbox: Inbox, path: str, fields: dict[str, str]
+) -> None:
+    """CSR-01."""
+    for origin in ("http://evil.example", "null", ""):
+        answer = browser.post(path, data=fields, headers={"origin": origin})
+        assert (answer.status_code, answer.json()["error_type"]) == (403, "cross_site_request")
+    assert inbox.entries() == ()
+
+
+def test_a_stand_in_signs_in_by_the_text_that_it_was_shown_and_by_no_other(browser: TestClient) -> None:
+    """WAL-01."""
+    for fields in ({"wallet": WALLET, "text": "another text"}, {"wallet": "my own", "text": ""}):
+        assert browser.post("/wallet/sign", data=fields, headers=FORM).status_code in {400, 401}
+    assert browser.post("/wallet", data={"wallet": "my own"}, headers=FORM).status_code == 400
+    assert browser.get("/api/me").status_code == 401
+
+
+@pytest.mark.parametrize("following", ELSEWHERE)
+def test_neither_phone_nor_wallet_leads_on_to_another_site(browser: TestClient, inbox: Inbox, following: str) -> None:
+    """RED-06."""
+    for path in ("/phone", "/wallet"):
+        assert 'name="next" value="/account"' in browser.get(path, params={"next": following}).text
+    shown = browser.post("/wallet", data={"wallet": WALLET, "next": following}, headers=FORM).text
+    text = html.unescape(shown.split('name="text" value="')[1].split('"')[0])
+    fields = {"wallet": WALLET, "text": text, "next": following}
+    answer = browser.post("/wallet/sign", data=fields, headers=FORM, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/account")
+    assert browser.get("/api/me").status_code == 200
+
+
+def test_recovery_codes_are_shown_to_who_is_signed_in_and_has_some(browser: TestClient) -> None:
+    assert browser.get("/account/recovery-codes").status_code == 401
+    by_password(browser, "ada@example.org", PASSWORD, by="new")
+    answer = browser.get("/account/recovery-codes")
+    assert (answer.status_code, 'role="alert"' in answer.text) == (400, True)

@@ -70,6 +70,10 @@ def test_whatever_a_sender_says_is_named_shortly(said: str) -> None:
         ([("otp", "email"), ("otp", "sms")], "a code by e-mail and a code by SMS"),
         ([("oauth", "oauth_google"), ("oauth", "oauth_github")], "an account elsewhere"),
         ([("password", "knowledge"), ("totp", "authenticator_app")], "a password and an authenticator app"),
+        (
+            [("otp", "whatsapp"), ("crypto", "crypto_wallet"), ("signature_challenge", "biometric")],
+            "a code by WhatsApp, a crypto wallet and a device",
+        ),
         ([("something_new", "else")], "something new"),
     ],
 )

@@ -1,27 +1,11 @@
 // Passkeys on the demo's pages: plain JavaScript over the browser API. Without it every page works, and says what is missing.
 "use strict";
 (() => {
-  const { token, page, next, minutes } = document.currentScript.dataset;
-  const button = document.getElementById("passkey");
-  const trouble = document.getElementById("passkey-trouble");
-  const say = (text) => {
-    trouble.textContent = text;
-    trouble.hidden = false;
-  };
-
-  const call = async (path, body) => {
-    const answer = await fetch(`/sdk/v1/webauthn/${path}`, {
-      method: "POST",
-      headers: { authorization: `Basic ${btoa(`${token}:${token}`)}`, "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    const said = await answer.json();
-    if (!answer.ok) throw Object.assign(new Error(said.error_message), { type: said.error_type });
-    return said.data;
-  };
+  const { page, next, minutes } = demo;
+  const call = (path, body) => demo.call(`webauthn/${path}`, body);
   const begin = (path, more) => call(path, { domain: location.hostname, use_base64_url_encoding: true, ...more });
   const finish = (path, credential) =>
-    call(path, { public_key_credential: JSON.stringify(credential), session_duration_minutes: Number(minutes) });
+    call(path, { public_key_credential: JSON.stringify(credential), session_duration_minutes: minutes });
 
   // One ceremony at a time: a browser refuses a second one while the first waits in the address field.
   let waiting = new AbortController();
@@ -54,8 +38,27 @@
     location.reload();
   };
 
-  // The address field offers passkeys from the start, unasked: so until somebody picks one, nothing that fails is said.
+  const words = {
+    InvalidStateError: "This device has a passkey for you already.",
+    NotAllowedError: "That was called off, or no passkey of yours is here.",
+    SecurityError: "Passkeys need this page at http://localhost, not at a number.",
+  };
+  const work = { login: () => prove("primary"), second: () => prove("secondary"), account: add };
+  if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) {
+    document.getElementById("passkey-note").textContent = "This browser has no passkeys, or not at this address.";
+    return;
+  }
   let again;
+  const say = demo.button(
+    "passkey",
+    async () => {
+      clearTimeout(again);
+      await work[page]();
+    },
+    words,
+  );
+
+  // The address field offers passkeys from the start, unasked: so until somebody picks one, nothing that fails is said.
   const offer = async () => {
     if (page !== "login" || !(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
     const signal = turn();
@@ -73,32 +76,5 @@
       say(fault.message);
     }
   };
-
-  const words = {
-    InvalidStateError: "This device has a passkey for you already.",
-    NotAllowedError: "That was called off, or no passkey of yours is here.",
-    SecurityError: "Passkeys need this page at http://localhost, not at a number.",
-  };
-  const stepUp = new Set(["insufficient_factors", "stale_factors"]);
-  const work = { login: () => prove("primary"), second: () => prove("secondary"), account: add };
-  document.getElementById("passkey-note").hidden = true;
-  if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) {
-    say("This browser has no passkeys, or not at this address.");
-    return;
-  }
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    clearTimeout(again);
-    trouble.hidden = true;
-    button.disabled = true;
-    try {
-      await work[page]();
-    } catch (fault) {
-      if (stepUp.has(fault.type)) location.assign("/second?next=/account");
-      else say(words[fault.name] ?? fault.message);
-    } finally {
-      button.disabled = false;
-    }
-  });
   offer();
 })();
