@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 from starlette.testclient import TestClient
 
+from authmw.crypto.pkce import challenge_of
 from tests.adapters.test_dns import ZONE, serving
 from tests.web_servers import counter, fetcher_for, reply
 
@@ -50,6 +52,68 @@ def test_a_code_comes_by_the_carrier_and_signs_in_once(monkeypatch: pytest.Monke
         assert client.get("/me").json() == {"user": user}
         assert client.post("/sign-in", params={"method": method, "code": code}).status_code == 401
         assert client.post("/code", params={"number": "+8613912345678"}).status_code == 400
+
+
+def test_a_code_comes_by_mail_and_signs_in_once(capsys: pytest.CaptureFixture[str]) -> None:
+    told = runpy.run_path(str(EXAMPLES / "email_codes.py"))
+    client = told["app"].test_client()
+    method = client.post("/code", data={"email": "ada@example.org"}).json["method"]
+    printed = capsys.readouterr()
+    code = re.search(r"^\W*(\d{6})\b", printed.out + printed.err, re.MULTILINE)
+    assert code is not None
+    asked = {"method": method, "code": code[1]}
+    wrong = {"method": method, "code": f"{(int(code[1]) + 1) % 10**6:06d}"}
+    assert client.post("/sign-in", data=wrong).status_code == 401
+    user = client.post("/sign-in", data=asked).json["user"]
+    assert client.get("/me").json == {"user": user}
+    assert client.post("/sign-in", data=asked).status_code == 401
+    assert told["app"].test_client().get("/me").status_code == 401
+
+
+def test_who_is_signed_in_elsewhere_needs_to_prove_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with counter(reply(body=b'{"email": "ada@example.org"}'), reply(401)) as server:
+        monkeypatch.setattr("authmw_adapters.fetcher.GuardedFetcher", lambda: fetcher_for(server.port))
+        monkeypatch.setenv("FORMER_USERINFO", f"{server.url}/userinfo")
+        client, auth, _ = example("moving_in")
+        user = auth.run(auth.users.create(email="ada@example.org")).user_id
+        assert client.post("/from-former", params={"session": "of-the-former"}).json() == {"user": user}
+        assert server.asked[0].headers["authorization"] == "Bearer of-the-former"
+        assert client.get("/me").json() == {"user": user}
+        assert client.post("/from-former", params={"session": "none"}).status_code == 400
+    token = token_of_own_app(auth, client.cookies["authmw_session"])
+    there = TestClient(client.app)
+    assert there.post("/from-app", params={"access_token": token}).json() == {"user": user}
+    assert there.get("/me").json() == {"user": user}
+    assert there.post("/from-app", params={"access_token": token}).status_code == 404
+
+
+def token_of_own_app(auth: Any, session_token: str) -> str:
+    """An access token that a first-party app got for whom a session belongs to."""
+    back, verifier = "https://app.example/back", "v" * 43
+    made = auth.run(
+        auth.connected_app.clients.create(
+            client_type="first_party", client_name="Our app", redirect_urls=[back], full_access_allowed=True
+        )
+    ).connected_app
+    agreed = auth.run(
+        auth.idp.oauth.authorize(
+            client_id=made.client_id,
+            redirect_uri=back,
+            response_type="code",
+            scopes=["full_access"],
+            consent_granted=True,
+            session_token=session_token,
+            code_challenge=challenge_of(verifier),
+        )
+    )
+    got = auth.idp.exchange_code(
+        client_id=made.client_id,
+        client_secret=made.client_secret,
+        code=agreed.authorization_code,
+        redirect_uri=back,
+        code_verifier=verifier,
+    )
+    return str(auth.run(got).access_token)
 
 
 def test_a_machine_gets_a_token_for_what_it_may_and_opens_nothing_else() -> None:
