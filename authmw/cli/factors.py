@@ -98,7 +98,7 @@ class Factors(Views):
     def _second_page(self, following: str, status: int = 200, **values: str) -> Response:
         session = optional_session()
         # A code of the app is of the kind that a device's key is, and two of one kind are no second.
-        alone = session is not None and session.categories == {"dedicated"}
+        alone = session is not None and session.categories == frozenset({"dedicated"})
         return page("second.html", status, next=following, alone=alone, **self.for_script(), **values)
 
     @require_session
