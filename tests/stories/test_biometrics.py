@@ -192,6 +192,17 @@ def test_a_user_has_at_most_ten_device_keys_and_30_challenges_a_minute(world: Wo
     assert world.backend("POST", f"{AUTHENTICATE}/start", {"public_key": devices[0].public_key}).status == 429
 
 
+def test_the_eleventh_key_is_refused_though_it_was_asked_for_as_the_tenth(world: World) -> None:
+    user_id = world.sign_in()["user_id"]
+    for _ in range(9):
+        assert register(world, DeviceKey(), user_id).status == 200
+    waiting = [(device, begun(world, device, user_id)) for device in (DeviceKey(), DeviceKey())]
+    bodies = [{"user_id": user_id, **signed(start, device)} for device, start in waiting]
+    assert world.backend("POST", REGISTER, bodies[0]).status == 200
+    refused = said(world.backend("POST", REGISTER, bodies[1]))
+    assert refused == (400, "too_many_biometric_registrations_for_user")
+
+
 def test_nobody_pending_or_unproved_registers_a_device(world: World) -> None:
     """USR-15, ACC-03."""
     for pending, refusal in ((True, "cannot_use_biometrics_with_pending_user"), (False, "email_verification_required")):
@@ -231,6 +242,15 @@ def test_a_native_app_registers_and_signs_in_without_cookies(world: World) -> No
     assert said(refusal) == (401, "insufficient_factors")
     nobody = world.browser("POST", f"{SDK}/register/start", {"public_key": device.public_key})
     assert nobody.status == 401
+
+
+def test_what_was_asked_for_before_a_second_factor_was_enrolled_needs_both_after_it(world: World) -> None:
+    """A192, ACC-02: the rule is that of the moment in which the key enters."""
+    device, token = DeviceKey(), world.sign_in()["session_token"]
+    start = world.browser("POST", f"{SDK}/register/start", {"public_key": device.public_key}, token=token).json["data"]
+    enrolled(world, DeviceKey())
+    body = signed(start, device, session_duration_minutes=30)
+    assert said(world.browser("POST", f"{SDK}/register", body, token=token)) == (401, "insufficient_factors")
 
 
 def test_a_challenge_is_bound_to_the_session_and_the_app_that_asked(world: World) -> None:

@@ -84,10 +84,11 @@ def test_one_tap_posted_by_google_is_parked_and_compared_with_both_cookies(googl
     assert "token" in landing(posted(cookie, "g_csrf_token=twice"))
 
 
+@pytest.mark.parametrize("host", ["asgi", "wsgi"])
 @pytest.mark.parametrize("name", ["google", "apple"])
-def test_a_native_id_token_signs_in_once_with_the_nonce_of_its_app(name: str, tmp_path: Path) -> None:
+def test_a_native_id_token_signs_in_once_with_the_nonce_of_its_app(name: str, host: str, tmp_path: Path) -> None:
     """OAU-07: both platforms; another app's token, another nonce and a second use are refused."""
-    with provided(tmp_path, "asgi", name, client_ids=("android-of-ours",)) as (world, provider):
+    with provided(tmp_path, host, name, client_ids=("android-of-ours",)) as (world, provider):
         path = f"/sdk/v1/oauth/{name}/id_token/authenticate"
 
         def sent(token: str, **more: Any) -> Answer:

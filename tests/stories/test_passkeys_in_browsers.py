@@ -136,6 +136,18 @@ def test_a_browser_adds_and_removes_passkeys_behind_the_mfa_rule(world: World) -
     assert [one["type"] for one in left["session"]["authentication_factors"]] == ["magic_link"]
 
 
+def test_what_was_asked_for_before_a_second_factor_was_enrolled_needs_both_after_it(world: World) -> None:
+    """WA-08, ACC-02: the rule is that of the moment in which the passkey enters."""
+    token = world.sign_in()["session_token"]
+    start = world.browser("POST", f"{SDK}/register/start", {"domain": DOMAIN, "user_agent": "a browser"}, token=token)
+    enrolled(world, VirtualAuthenticator())
+    options = start.json["data"]["public_key_credential_creation_options"]
+    answer = VirtualAuthenticator().register(options, origin=ORIGIN)
+    body = {"public_key_credential": answer, "session_duration_minutes": 60}
+    refused = world.browser("POST", f"{SDK}/register", body, token=token)
+    assert said(refused) == (401, "insufficient_factors")
+
+
 def test_a_browser_names_its_own_passkeys_only(world: World) -> None:
     _, registration = enrolled(world, VirtualAuthenticator())
     ada, bob = world.sign_in()["session_token"], world.sign_in("bob@example.org")["session_token"]
