@@ -130,10 +130,11 @@ async def _asking(call: Call, challenge: Challenge, refusal: str, presented: Pre
         asking = await call.storage.get(Session, challenge.session_id)
         if asking is None or asking.subject_id != user.id or asking.subject_epoch != user.session_epoch:
             raise Refused(refusal)
-        if challenge.details.get(_BROWSER) and not (
-            presented and await presented.is_session(call, challenge.session_id)
-        ):
-            raise Refused(refusal)
+        if challenge.details.get(_BROWSER):
+            if not (presented and await presented.is_session(call, challenge.session_id)):
+                raise Refused(refusal)
+            # It enters now, so the rule is that of now: a second factor may have been enrolled since it was asked for (ACC-02).
+            check_sensitive(user, asking.factors, call.now)
     if challenge.details.get(EPOCH, user.asking_epoch) != user.asking_epoch:
         raise Refused(refusal)
     return user

@@ -121,6 +121,36 @@ def test_an_address_or_number_is_added_from_a_browser_under_the_rule_only(world:
     assert world.inbox.arrived(1, to=there)
 
 
+@pytest.mark.parametrize("product", ["magic_links/email", "otps/email", "otps/sms", "otps/whatsapp", "totps"])
+def test_what_a_session_of_one_category_asked_to_be_added_enters_no_more_once_a_second_factor_is_enrolled(
+    world: World, product: str
+) -> None:
+    """ACC-02: the rule is that of the moment in which something enters; a thief who asks early gains nothing by it."""
+    stolen, mine = world.sign_in(ADA)["session_token"], world.sign_in(ADA)
+    world.clock.advance(seconds=2)
+    if product == "totps":
+        secret = world.browser("POST", "/sdk/v1/totps", {}, token=stolen).json["data"]["secret"]
+    else:
+        there = {"email": "mallory@example.org"} if "email" in product else {"phone_number": PHONE}
+        before = len(world.inbox.entries())
+        sent = world.browser("POST", f"/sdk/v1/{product}/send/secondary", there, token=stolen)
+        world.inbox.arrived(before + 1)
+        held = (
+            {"token": world.token()}
+            if "links" in product
+            else {"token": world.code(), "method_id": sent.json["data"]["method_id"]}
+        )
+    by_text(world, mine["session_token"], "+12025550199")
+    before = step(world.auth.storage.get(User, mine["user_id"]))
+    if product == "totps":
+        held = {"totp_code": totp_code(world, secret)}
+    path = "magic_links" if "links" in product else product.partition("/")[0]
+    body = {**held, "session_duration_minutes": 60}
+    refused = world.browser("POST", f"/sdk/v1/{path}/authenticate", body, token=stolen)
+    assert (refused.status, refused.json["error_type"]) == (401, "insufficient_factors")
+    assert step(world.auth.storage.get(User, mine["user_id"])) == before
+
+
 def test_the_first_addition_needs_a_verified_address_and_the_second_needs_both_categories(world: World) -> None:
     """A220, ACC-02, ACC-03: and the addition is told to the address that was there before."""
     session = world.sign_in(ADA)

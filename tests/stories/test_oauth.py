@@ -16,6 +16,7 @@ from authmw.people.records import Credential
 from authmw.storage import And
 from authmw.testing import FixedClock
 from tests.oauth_provider import Provider, fetcher_of, jwk, playing, said
+from tests.stories.test_totps import code as totp_code
 from tests.web_servers import reply
 from tests.world import PUBLIC_TOKEN, Answer, World, make_world
 
@@ -458,6 +459,23 @@ def test_what_a_browser_asked_to_be_added_comes_back_to_its_session_only(google:
     shown = world.browser("POST", "/sdk/v1/oauth/authenticate", body, token=mallory["session_token"]).json["data"]
     assert shown["user"]["user_id"] == mallory["user_id"]
     assert shown["session"]["user_id"] == mallory["user_id"]
+
+
+def test_an_identity_that_was_asked_for_before_a_second_factor_was_enrolled_enters_no_more_after_it(
+    google: tuple[World, Provider],
+) -> None:
+    """ACC-02: the rule is that of the moment in which it enters."""
+    world, provider = google
+    session = world.sign_in("mallory@example.org")
+    asked = world.browser("POST", "/sdk/v1/oauth/attach", {"provider": "google"}, token=session["session_token"])
+    token = came_back(world, provider, oauth_attach_token=asked.json["data"]["oauth_attach_token"])
+    made = world.backend("POST", "/v1/totps", {"user_id": session["user_id"]}).json
+    body = {"user_id": session["user_id"], "totp_code": totp_code(world, made["secret"])}
+    assert world.backend("POST", "/v1/totps/authenticate", body).status == 200
+    body = {"token": token, "session_duration_minutes": 60}
+    refused = world.browser("POST", "/sdk/v1/oauth/authenticate", body, token=session["session_token"])
+    assert (refused.status, refused.json["error_type"]) == (401, "insufficient_factors")
+    assert world.backend("GET", f"/v1/users/{session['user_id']}").json["providers"] == []
 
 
 def test_a_browser_is_not_given_the_tokens_of_the_provider_and_storage_keeps_them_sealed(

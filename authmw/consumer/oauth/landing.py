@@ -9,7 +9,7 @@ from authmw.consumer.answers import session_answer, sign_in_answer
 from authmw.consumer.oauth.flow import Result, configured, landed, spent
 from authmw.consumer.oauth.linking import check_attachable, is_known
 from authmw.consumer.oauth.responses import AuthenticateResponse, LeadResponse
-from authmw.consumer.proofs import signed_in_caller
+from authmw.consumer.proofs import check_may_add_factor, signed_in_caller
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge
 from authmw.factors.oauth.exchange import Directory
@@ -62,13 +62,14 @@ async def land(call: Call, flow: Challenge, result: Result, forms: tuple[Write, 
 
 
 async def check_same_session(call: Call, keys: KeyRing, result: Result, token: str | None, jwt: str | None) -> None:
-    """What a browser's session asked to be added comes back to that session only: else a link could have a stranger's identity added to the sender's account."""
+    """What a browser's session asked to be added comes back to that session only, under the rule of that moment (ACC-02): else a link could have a stranger's identity added to the sender's account."""
     attach = await call.storage.get(Challenge, result.attach_id) if result.attach_id else None
     if attach is None or not attach.details.get("browser"):
         return
     live = await signed_in_caller(call, keys, token, jwt)
     if live is None or live.session.session_id != attach.session_id:
         raise Refused("invalid_oauth_attach_token")
+    check_may_add_factor(call, live)
 
 
 async def answered(

@@ -126,7 +126,7 @@ class TOTPs(Product):
         """Sign in by a code of the app, or add it to a session. The first code makes the instance a factor. A step of 30 seconds is accepted once.
 
         Refused: `unable_to_authenticate_totp`, `invalid_totp_code` (not six digits), `totp_code_already_authenticated`, `expired_totp`, `totps_not_found_for_user`,
-        `user_lock_limit_reached`.
+        `user_lock_limit_reached`, and for a first code as `create`.
         """
         call = current_call()
         asked = asked_of(
@@ -140,6 +140,9 @@ class TOTPs(Product):
             return await self._sandbox(call, asked, _proved_by_app(call.now, SANDBOX_TOTP))
         user = await user_by_reference(call.storage, user_id)
         held = await _instance(call, user, "unable_to_authenticate_totp")
+        if not held.part.verified:
+            # It becomes a factor now, so the rule is that of now: another one may have been enrolled since it was asked for.
+            await check_may_change_factors(call, self.keys, user)
         guess = _guess(call, held, _FACTOR, "unable_to_authenticate_totp")
         await count_guess(call, guess)
         step = await compared(guess, lambda: _accepted(call, held, totp_code))
