@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from authmw.testing import EthereumWallet, SolanaWallet
+from authmw.testing import DeviceKey, EthereumWallet, SolanaWallet
 from tests.at_once import at_once
 from tests.world import Answer, World, make_world
 
@@ -193,6 +194,51 @@ def test_a_message_says_what_the_request_chose_on_a_domain_of_the_project(world:
     assert (other.status, other.json["error_type"]) == (400, "invalid_siwe_domain")
     solana = world.backend("POST", START, named(WALLETS[1], siwe_params=siwe))
     assert solana.json["error_type"] == "crypto_wallet_type_incompatible_with_siwe"
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(-6, 400), (-5, 200), (5, 200), (6, 400)])
+def test_a_message_is_dated_now_or_not_at_all(world: World, minutes: int, status: int) -> None:
+    """WAL-01: or what was signed today would be good another day."""
+    issued = (world.clock.now() + timedelta(minutes=minutes)).isoformat()
+    siwe = {"domain": "localhost:8000", "uri": "http://localhost:8000", "issued_at": issued}
+    assert world.backend("POST", START, named(WALLETS[0], siwe_params=siwe)).status == status
+
+
+def test_ten_texts_a_minute_are_made_for_one_address_and_any_number_for_others(world: World) -> None:
+    """RAT-01: whoever asks; another spelling of an address is the same one."""
+    wallet = WALLETS[0]
+    other = {**named(wallet), "crypto_wallet_address": wallet.address.lower()}
+    for body in [named(wallet), other] * 5:
+        assert world.backend("POST", START, body).status == 200
+    for body in (named(wallet), other):
+        refused = world.backend("POST", START, body)
+        assert (refused.status, refused.json["error_type"]) == (429, "too_many_requests")
+    assert world.backend("POST", START, named(EthereumWallet(13))).status == 200
+    world.clock.advance(seconds=6)
+    assert world.backend("POST", START, other).status == 200
+
+
+def test_a_browser_adds_a_wallet_under_the_mfa_rule_of_the_moment_in_which_it_enters(world: World) -> None:
+    """ACC-02: with a second factor enrolled one category adds none, and a text from before adds none either."""
+    wallet, token = EthereumWallet(14), world.sign_in()["session_token"]
+    path = "/sdk/v1/crypto_wallets/authenticate/start/secondary"
+    text = world.browser("POST", path, named(wallet), token=token).json["data"]["challenge"]
+    user_id = world.sign_in()["user_id"]
+    device = DeviceKey()
+    begun = {"user_id": user_id, "public_key": device.public_key}
+    asked = world.backend("POST", "/v1/biometrics/register/start", begun).json
+    proved = {
+        "user_id": user_id,
+        "biometric_registration_id": asked["biometric_registration_id"],
+        "signature": device.sign(asked["challenge"]),
+    }
+    assert world.backend("POST", "/v1/biometrics/register", proved).status == 200
+    body = named(wallet, signature=wallet.sign(text), session_duration_minutes=60)
+    late = world.browser("POST", "/sdk/v1/crypto_wallets/authenticate", body, token=token)
+    assert (late.status, late.json["error_type"]) == (401, "insufficient_factors")
+    again = world.browser("POST", path, named(wallet), token=token)
+    assert (again.status, again.json["error_type"]) == (401, "insufficient_factors")
+    assert world.backend("GET", f"/v1/users/{user_id}").json["crypto_wallets"] == []
 
 
 @pytest.mark.parametrize("chain", ["137", "56"])

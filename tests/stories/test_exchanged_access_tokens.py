@@ -5,10 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
-from tests.stories.test_provider import MCP, App, app
+from tests.stories.test_bearer import TOKEN_URL, Holder
+from tests.stories.test_provider import BACK, MCP, VERIFIER, App, app
 from tests.world import PROJECT_ID, Answer, World, make_world
 
 PATH = "/v1/sessions/exchange_access_token"
@@ -124,3 +126,19 @@ def test_a_browser_exchanges_too_and_gets_its_cookies(world: World, own: App) ->
     body = {"access_token": granted(own)}
     refused = world.browser("POST", "/sdk/v1/sessions/exchange_access_token", body, origin="http://localhost:8000")
     assert refused.status == 400
+
+
+def test_a_token_that_is_bound_to_a_key_is_not_exchanged_without_the_key(world: World, own: App) -> None:
+    """RFC 9449 section 7: whoever stole it has no proof, and this operation takes none."""
+    fields = {
+        "grant_type": "authorization_code",
+        "code": own.code(scopes=SCOPES),
+        "redirect_uri": BACK,
+        "code_verifier": VERIFIER,
+        **own.credentials(),
+    }
+    holder = Holder(world)
+    got = own.raw("token", urlencode(fields).encode(), dpop=holder.proof("POST", TOKEN_URL))
+    assert got.json["token_type"] == "DPoP"
+    refused = exchange(world, got.json["access_token"])
+    assert (refused.status, refused.json["error_type"]) == (400, INVALID)

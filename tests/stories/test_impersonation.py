@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
-from authmw import OAuthProvider
+from authmw import Auth, OAuthProvider
 from authmw.testing import EthereumWallet
 from authmw_adapters.fetcher import GuardedFetcher
 from tests.stories.test_crypto_wallets import named
@@ -61,6 +62,18 @@ def test_a_token_is_over_after_five_minutes(support: World) -> None:
     token = started(support, support.sign_in()["user_id"])
     support.clock.advance(seconds=300)
     assert support.backend("POST", AUTHENTICATE, {"impersonation_token": token}).status == 401
+
+
+def test_a_token_is_worth_nothing_once_its_user_is_gone_or_the_project_allows_it_no_more(support: World) -> None:
+    user_id = support.sign_in()["user_id"]
+    gone, forbidden = started(support, user_id), started(support, support.sign_in("bob@example.org")["user_id"])
+    assert support.backend("DELETE", f"/v1/users/{user_id}").status == 200
+    settings = attrs.evolve(support.auth.settings, impersonation=False)
+    auth = Auth(settings, storage=support.auth.storage, limiter=support.auth.core.limiter, clock=support.clock)
+    stopped = attrs.evolve(support, auth=auth)
+    for world, token in ((support, gone), (stopped, forbidden)):
+        refused = world.backend("POST", AUTHENTICATE, {"impersonation_token": token})
+        assert (refused.status, refused.json["error_type"]) == (401, "unable_to_auth_impersonation_token")
 
 
 def test_such_a_session_is_not_extended_and_joins_no_proof(support: World) -> None:

@@ -110,6 +110,13 @@ def test_any_answer_but_a_person_is_one_refusal(tmp_path: Path, answer: bytes) -
         assert THEIRS not in json.dumps(refused.json)
 
 
+@pytest.mark.parametrize("verified", [True, "true"])
+def test_a_verified_address_may_be_said_in_either_spelling(tmp_path: Path, verified: object) -> None:
+    with taking_over(tmp_path, "asgi", said({"email": ADA, "email_verified": verified})) as (world, _):
+        user = world.backend("POST", "/v1/users", {"email": ADA}).json["user"]
+        assert migrate(world).json["user_id"] == user["user_id"]
+
+
 @pytest.mark.parametrize("token", ["a b", "a\r\nx-injected: 1", "ä", "\t", "a" * 16_385])
 def test_a_token_that_no_header_can_hold_does_not_leave(migrating: tuple[World, Counter], token: str) -> None:
     world, server = migrating
