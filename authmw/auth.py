@@ -185,7 +185,7 @@ class Auth(Products):
         """What works and should still be looked at before people depend on it."""
         from authmw.health import setup_of
 
-        return tuple(setup_of(self.core))
+        return tuple(setup_of(self.core, self._notices))
 
     @contextmanager
     def acting_as(self, caller: Caller) -> Generator[None]:
@@ -203,7 +203,8 @@ class Auth(Products):
 
         `connection` is one that the storage can join, of the same database: a `Connection` of SQLAlchemy, or an `AsyncConnection` where the storage is asynchronous. An
         operation is a savepoint in it. It is tried once: `Conflict` rolls back to the savepoint and is raised, and the host tries its transaction again. Messages
-        and changes leave by `authmw worker`, after the commit. Raises TypeError if the storage cannot join this.
+        and changes leave by `authmw worker`, after the commit; the end of a session is told to other processes (`notices`) when its operation returns, before the commit: should the
+        host roll back, JWTs of that session are refused for six minutes all the same, and its token is not. Raises TypeError if the storage cannot join this.
         """
         join = getattr(self.storage, "join", None)
         if join is None:

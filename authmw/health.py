@@ -263,7 +263,7 @@ def faults_of(core: Core) -> Iterator[str]:
             yield f"settings.{name} names services, which are asked through a fetcher; none is given."
 
 
-def setup_of(core: Core) -> Iterator[Finding]:
+def setup_of(core: Core, notices: Notices | None = None) -> Iterator[Finding]:
     """What works and should still be looked at before people depend on it (OPS-06)."""
     settings = core.settings
     yield from _about_settings(settings)
@@ -274,7 +274,8 @@ def setup_of(core: Core) -> Iterator[Finding]:
     for channel, sender in (("email", core.email), ("sms", core.sms), ("whatsapp", core.whatsapp)):
         if settings.live and getattr(sender, "local", False):
             yield _warning(channel, f"{type(sender).__name__} keeps messages on this machine: nobody gets them.")
-    for part, port in (("storage", core.storage), ("limiter", core.limiter), ("fetcher", core.fetcher)):
+    ports = {"storage": core.storage, "limiter": core.limiter, "fetcher": core.fetcher, "notices": notices}
+    for part, port in ports.items():
         if isinstance(port, Inspected):
             yield from (_warning(part, said) for said in port.inspect())
 

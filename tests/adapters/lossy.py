@@ -1,4 +1,4 @@
-"""A way to a server that loses what it is told to lose: requests before they arrive, or answers to what was done."""
+"""A way to a server that loses what it is told to lose: requests before they arrive, answers to what was done, or whatever is said, without a word."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal
 
-Lost = Literal["nothing", "requests", "answers"]
+Lost = Literal["nothing", "requests", "answers", "silently"]
 
 
 class Way:
-    """Hands bytes on in both directions; what it loses ends the connection, as a network that breaks does."""
+    """Hands bytes on in both directions; what it loses ends the connection, as a network that breaks does, but for what it loses silently: then neither side hears of the other again."""
 
     def __init__(self, host: str, port: int) -> None:
         self._there = (host, port)
@@ -41,10 +41,15 @@ class Way:
                     threading.Thread(target=self._hand_on, args=(source, target, what), daemon=True).start()
 
     def _hand_on(self, source: socket.socket, target: socket.socket, what: Lost) -> None:
+        silent = False
         with suppress(OSError):
             while data := source.recv(65_536):
-                if self.loses == what:
+                silent = silent or self.loses == "silently"
+                if silent or self.loses == what:
                     self.lost.set()
+                if silent:
+                    continue
+                if self.loses == what:
                     break
                 target.sendall(data)
         for one in (source, target):

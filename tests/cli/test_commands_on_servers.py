@@ -18,13 +18,15 @@ OWN = """
 import os
 from authmw import Auth, Settings
 from authmw_adapters.console import ConsoleEmailSender
+from authmw_adapters.postgresql_notices import PostgreSQLNotices
 from authmw_adapters.sqlalchemy import AsyncSQLAlchemyLimiter, AsyncSQLAlchemyStorage
 
 def auth():
     where = os.environ["OWN_DATABASE"]
     settings = Settings(project_id="project-test-1", secret="a-secret-of-a-test")
     storage, limiter = AsyncSQLAlchemyStorage(where), AsyncSQLAlchemyLimiter(where)
-    return Auth(settings, storage=storage, limiter=limiter, email=ConsoleEmailSender())
+    notices = PostgreSQLNotices(os.environ.get("OWN_NOTICES", where)) if where.startswith("postgresql") else None
+    return Auth(settings, storage=storage, limiter=limiter, notices=notices, email=ConsoleEmailSender())
 """
 
 
@@ -53,6 +55,8 @@ def test_tables_are_made_keys_rotated_and_all_is_said_to_be_well(where: str, tmp
     facts = {one["part"]: one["facts"] for one in said["findings"]}
     assert facts["storage"]["io"] == "async"
     assert facts["keys"]["published"] == 2
+    if where.startswith("postgresql"):
+        assert facts["notices"]["adapter"] == "PostgreSQLNotices"
 
 
 def test_the_plan_of_a_migration_is_printed_and_nothing_is_made(where: str, tmp_path: Path) -> None:
@@ -60,6 +64,7 @@ def test_the_plan_of_a_migration_is_printed_and_nothing_is_made(where: str, tmp_
     assert (planned.returncode, planned.stderr) == (0, "")
     for made in ("CREATE TABLE users", "CREATE TABLE authmw_counts", "INSERT INTO authmw_schema"):
         assert made in planned.stdout
+    assert ('CREATE TABLE "authmw_notices"' in planned.stdout) == where.startswith("postgresql")
     again = authmw(tmp_path, where, "migrate", "--sql").stdout
     assert sorted(again.split(";\n")) == sorted(planned.stdout.split(";\n"))
     assert authmw(tmp_path, where, "migrate").returncode == 0
@@ -87,3 +92,18 @@ def test_a_server_that_is_not_there_is_a_fault_and_no_trace(where: str, tmp_path
     assert json.loads(done.stdout)["findings"][0]["part"] == "storage"
     assert "Traceback" not in done.stderr
     assert "not_there_at_all" not in done.stdout
+
+
+@pytest.mark.server("postgresql")
+def test_notices_that_nobody_carries_are_named_and_the_service_is_well(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    monkeypatch.setenv("OWN_NOTICES", "postgresql://app:canary@127.0.0.1:1/app")
+    with new_database(machine, "postgresql") as name:
+        where = address(machine, "postgresql", name, ASYNC_DRIVERS["postgresql"]).render_as_string(hide_password=False)
+        done = authmw(tmp_path, where, "doctor", "--json")
+    said = json.loads(done.stdout)
+    notices = [one["message"] for one in said["findings"] if one["part"] == "notices"]
+    assert (done.returncode, said["healthy"], "canary" in done.stdout + done.stderr) == (0, True, False)
+    assert "does not answer" in notices[0]

@@ -40,7 +40,7 @@ from tests.world import PROJECT_ID, PUBLIC_TOKEN, SECRET, URL
 HOME = Path(os.environ["AUTHMW_TEST_HOME"])
 DATABASE = os.environ["AUTHMW_TEST_DATABASE"]
 CHOSEN: dict[str, Any] = json.loads(os.environ.get("AUTHMW_TEST_CHOSEN", "{}"))
-"""What a test chose: `exact` revocation, `skew` of this process's clock in seconds, whether the master `works_first` before it forks."""
+"""What a test chose: `exact` revocation, `skew` of this process's clock in seconds, whether the master `works_first` before it forks, whether processes tell each other by `notices`."""
 
 
 def ahead() -> float:
@@ -120,6 +120,10 @@ def make() -> Auth:
         from authmw_adapters.redis import RedisLimiter
 
         ports["limiter"] = RedisLimiter(CHOSEN["redis"])
+    if CHOSEN.get("notices"):
+        from authmw_adapters.postgresql_notices import PostgreSQLNotices
+
+        ports["notices"] = PostgreSQLNotices(DATABASE)
     return Auth(settings, **ports, email=Carrier(), sms=Carrier(), clock=ToldClock())
 
 

@@ -195,6 +195,24 @@ def test_where_it_is_asked_to_be_exact_an_end_is_seen_by_every_worker_at_once(
         assert host.stop() == (0, "")
 
 
+@pytest.mark.parametrize("server", ["uvicorn", "gunicorn-gthread"])
+def test_where_processes_tell_each_other_an_end_is_seen_by_every_worker_at_once(
+    server: str, machine: Machine, tmp_path: object
+) -> None:
+    """TOK-08: started one by one, and forked from one that had told and heard before."""
+    with (
+        new_home(machine, tmp_path, **SERVERS[server]) as home,
+        hosted(home, server, notices=True, works_first=server != "uvicorn") as host,
+    ):
+        for worker in host.workers()[:2]:
+            signed_in = host.sign_in(f"ended-at-{worker}@example.org", of=worker)
+            assert everywhere(host, cookie=cookies(signed_in)) == {200: 4}
+            revoked = host.browser("/sdk/v1/sessions/revoke", {}, of=worker, origin=URL, cookie=cookies(signed_in))
+            assert revoked.status == 200
+            # No time passes for these processes but what the test lets pass.
+            until(lambda told=signed_in: everywhere(host, cookie=cookies(told)) == {401: 4}, "an end of a session")
+
+
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("server", ["gunicorn-asgi", "gunicorn-gthread"])
 def test_an_auth_that_was_built_and_used_before_the_fork_serves_in_every_worker(

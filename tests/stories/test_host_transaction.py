@@ -140,6 +140,24 @@ def test_messages_leave_by_the_worker_after_the_commit_and_none_for_what_was_rol
     assert auth.run(auth.storage.count(Outgoing, And(), at_most=9)) == 0
 
 
+def test_a_session_whose_end_the_host_rolls_back_lives_on_by_its_token_and_others_were_told(
+    auth: Auth, engine: sa.Engine
+) -> None:
+    told: list[str] = []
+    user = auth.run(auth.users.create(email=ADA))
+    link = auth.run(auth.magic_links.create(user_id=user.user_id))
+    signed_in = auth.run(auth.magic_links.authenticate(token=link.token, session_duration_minutes=60))
+    assert signed_in.session is not None
+    auth.core.denied.spread = lambda name, epoch, at: told.append(name)
+    with engine.connect() as connection, connection.begin() as transaction:
+        with auth.within(connection):
+            auth.run(auth.sessions.revoke(session_token=signed_in.session_token))
+        transaction.rollback()
+    assert told == [signed_in.session.session_id]
+    assert auth.core.denied.holds(told[0], user.user_id, 0)
+    assert auth.run(auth.sessions.authenticate(session_token=signed_in.session_token)).session.session_id == told[0]
+
+
 def test_a_storage_that_cannot_join_says_so(engine: sa.Engine, auth: Auth) -> None:
     other = Auth(Settings(project_id=PROJECT_ID, secret=SECRET), storage=MemoryStorage(), limiter=MemoryLimiter())
     with engine.connect() as connection, pytest.raises(TypeError, match="MemoryStorage"), other.within(connection):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -10,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from authmw.health import Inspected
-from authmw_adapters.redis import AsyncRedisLimiter, AsyncRedisStorage, RedisLimiter, RedisNotices, RedisStorage
+from authmw_adapters.redis import AsyncRedisLimiter, AsyncRedisStorage, RedisLimiter, RedisStorage
 from tests.redis_cluster import OwnServer, own_server
 from tests.world import World, asgi_client, make_world
 
@@ -89,26 +88,3 @@ def test_where_lifespan_ends_the_limits_let_go_of_their_connections_too(tmp_path
         world.sign_in()
         assert list(limits._clients._by_loop.values())
     assert not list(limits._clients._by_loop.values())
-
-
-@pytest.mark.parametrize("revoking", ["asgi", "wsgi"])
-def test_what_one_process_ends_another_refuses_at_once(tmp_path: Path, server: OwnServer, revoking: str) -> None:
-    """TOK-08: an asynchronous and a blocking host over one storage, told of each other by notices."""
-    name = f"n{uuid4().hex[:12]}"
-    slow = AsyncRedisStorage(server.address, name), AsyncRedisLimiter(server.address, name)
-    fast = RedisStorage(server.address, name), RedisLimiter(server.address, name)
-    wsgi = make_world(tmp_path, "wsgi", storage=fast[0], limiter=fast[1], notices=RedisNotices(server.address, name))
-    asgi = make_world(
-        tmp_path, "asgi", storage=slow[0], limiter=slow[1], notices=RedisNotices(server.address, name), clock=wsgi.clock
-    )
-    with asgi_client(asgi.auth) as asgi.client:
-        one, two = (asgi, wsgi) if revoking == "asgi" else (wsgi, asgi)
-        body = one.sign_in()
-        cookie = f"authmw_session_jwt={body['session_jwt']}"
-        assert two.visit("/who", cookie).status == 200
-        told = threading.Event()
-        two.auth.core.denied.listeners.append(told.set)
-        assert one.backend("POST", "/v1/sessions/revoke", {"session_token": body["session_token"]}).status == 200
-        assert told.wait(30)
-        assert two.visit("/who", cookie).status == 401
-    wsgi.auth.close()
