@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from authmw import OAuthProvider
+from authmw.testing import FixedClock
 from tests.at_once import at_once
-from tests.oauth_provider import Provider
+from tests.oauth_provider import Provider, fetcher_of, playing
 from tests.stories.test_consent_page import text
-from tests.stories.test_oauth import begun, called_back, came_back, landing, provided, signed_in
+from tests.stories.test_oauth import PEOPLE, begun, called_back, came_back, landing, provided, signed_in
 from tests.stories.test_oauth import google as google
 from tests.stories.test_one_tap import one_tap
-from tests.world import PUBLIC_TOKEN, World
+from tests.world import PUBLIC_TOKEN, World, make_world
 
 PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
 OTHER = "11111111-2222-4333-8444-555555555555"
@@ -151,3 +154,56 @@ def test_microsoft_names_itself_by_a_tenant_that_may_sign_in(iss: str | None, la
 def test_an_attach_token_that_is_for_nobody_is_refused(google: tuple[World, Provider]) -> None:
     answer = google[0].backend("POST", "/v1/oauth/attach", {"provider": "google"})
     assert (answer.status, answer.json["error_type"]) == (400, "no_user_selection_arguments")
+
+
+@pytest.fixture(params=["asgi", "wsgi"])
+def two(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[World, Provider]]:
+    """A project with Apple, which is up, and Google, which is not."""
+    other = OAuthProvider(name="google", client_id="client-at-google", client_secret="s" * 32)
+    clock = FixedClock()
+    with playing("apple", clock, **PEOPLE["apple"][0]) as provider:
+        oauth = (provider.configured(), other)
+        yield make_world(tmp_path, request.param, clock=clock, fetcher=fetcher_of(provider), oauth=oauth), provider
+
+
+def test_what_began_at_one_provider_or_otherwise_is_finished_nowhere_else(two: tuple[World, Provider]) -> None:
+    """OAU-02: the code of one provider goes to no other, and a refused try uses nothing up."""
+    world, provider = two
+    url, cookie = begun(world, "apple")
+    back = provider.authorize(url)
+    asked = len(provider.asked)
+    elsewhere = called_back(world, "google", back, cookie)
+    assert (elsewhere.status, elsewhere.json["error_type"]) == (400, "oauth_invalid_state")
+    tapped, binding = one_tap(world)
+    of_one_tap = called_back(world, "google", {**back, "state": tapped["nonce"]}, binding)
+    assert (of_one_tap.status, of_one_tap.json["error_type"]) == (400, "oauth_invalid_state")
+    assert len(provider.asked) == asked
+    assert signed_in(world, landing(called_back(world, "apple", back, cookie))["token"]).status == 200
+
+
+def test_a_posted_form_is_taken_once_within_a_minute_by_the_callback_it_was_posted_to(
+    two: tuple[World, Provider],
+) -> None:
+    """What is parked leads nobody anywhere by itself."""
+    world, provider = two
+    path, other = (urlsplit(world.auth.oauth.callback_url(name)).path for name in ("apple", "google"))
+
+    def posted() -> tuple[str, str]:
+        url, cookie = begun(world, "apple")
+        body = urlencode(provider.authorize(url)).encode()
+        parked = world.send("POST", path, body, content_type="application/x-www-form-urlencoded")
+        return urlsplit(parked.header("location")[0]).query, cookie
+
+    query, cookie = posted()
+    assert landing(world.visit(f"{path}?{query}", cookie))["token"]
+    late, its_cookie = posted()
+    fresh, another = posted()
+    refused = [
+        world.visit(f"{path}?{query}", cookie),
+        world.visit(f"{path}?parked={'n' * 43}", cookie),
+        world.visit(f"{other}?{fresh}", another),
+    ]
+    world.clock.advance(seconds=60)
+    refused.append(world.visit(f"{path}?{late}", its_cookie))
+    assert [one.status for one in refused] == [400] * 4
+    assert {one.json["error_type"] for one in refused} == {"oauth_invalid_callback_request"}
