@@ -52,12 +52,14 @@ _MAY_CREATE = sql.SQL("SELECT has_schema_privilege(current_schema(), 'CREATE')")
 _MAY_USE = sql.SQL(
     "SELECT bool_and(has_table_privilege(to_regclass(%s), one)) FROM unnest(ARRAY['SELECT', 'INSERT', 'DELETE']) AS rights (one)"
 )
-_TABLE = """CREATE TABLE {table} (
+# Whether a table is there may be answered from what a connection read before it waited for the lock; making it looks again, and holds nothing of a table that is there.
+# The index is part of it: one made by a statement of its own would wait for who tells, who waits for the lock.
+_TABLE = """CREATE TABLE IF NOT EXISTS {table} (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   told timestamptz NOT NULL DEFAULT clock_timestamp(),
-  notice bytea NOT NULL
+  notice bytea NOT NULL,
+  UNIQUE (told, id)
 )"""
-_INDEX = "CREATE INDEX {index} ON {table} (told)"
 # The lock is taken before a number is; it and the new rows are let go and seen together.
 _TELL = """
 WITH held AS MATERIALIZED (
@@ -93,11 +95,10 @@ class PostgreSQLNotices(Carrying):
         self._conninfo = _conninfo(address)
         named = {
             "table": sql.Identifier(self._table),
-            "index": sql.Identifier(f"{self._table}_told"),
             "channel": sql.Literal(self._table),
             "lock": sql.Literal(int.from_bytes(sha256(f"authmw {self._table}".encode()).digest()[:8], signed=True)),
         }
-        self._statements = [sql.SQL(one).format(**named) for one in (_TABLE, _INDEX)]
+        self._create = sql.SQL(_TABLE).format(**named)
         self._lock = sql.SQL("SELECT pg_advisory_xact_lock({lock})").format(**named)
         self._listen = sql.SQL("LISTEN {table}").format(**named)
         self._tell = sql.SQL(_TELL).format(**named)
@@ -117,7 +118,7 @@ class PostgreSQLNotices(Carrying):
             with closing(self._connected()) as connection:
                 if migration.plan:
                     missing = self._is_missing(connection)
-                    migration.statements += [one.as_string(connection) for one in self._statements if missing]
+                    migration.statements += [self._create.as_string(connection)] * missing
                 else:
                     self._make(connection)
         except self._faults:
@@ -201,9 +202,7 @@ class PostgreSQLNotices(Carrying):
             return
         with connection.transaction():
             connection.execute(self._lock)
-            if self._is_missing(connection):
-                for statement in self._statements:
-                    connection.execute(statement)
+            connection.execute(self._create)
 
     def _look_whether_all_is_there(self, connection: psycopg.Connection[Any]) -> None:
         """Say that notices may be missing if what was committed before may not be here: this history is not the one that was heard before."""

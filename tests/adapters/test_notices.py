@@ -236,7 +236,7 @@ def test_both_sides_of_a_fork_tell_and_hear(project: Project) -> None:
     assert one.hears(b"before", b"child")
     one.notices.publish(b"parent")
     assert two.hears(b"before", b"child", b"parent")
-    assert one.notices.state() == NoticesState()
+    until(lambda: one.notices.state() == NoticesState())
     assert not one.lost.is_set()
 
 

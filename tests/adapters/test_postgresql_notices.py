@@ -232,10 +232,26 @@ def test_who_finds_no_table_waits_for_whoever_is_making_it(database: str, admin:
         making.execute(notices._lock)
         one = begin()
         until(lambda: somebody_waits(admin))
-        for statement in notices._statements:
-            making.execute(statement)
+        making.execute(notices._create)
     one.notices.publish(b"one")
     assert one.hears(b"one")
+
+
+def test_who_waited_for_another_that_made_the_table_tells_even_what_is_its_last(
+    database: str, admin: Admin, begin: Begin
+) -> None:
+    with psycopg.connect(plain(database)) as making:
+        notices = PostgreSQLNotices(database)
+        making.execute(notices._lock)
+        one = begin()
+        until(lambda: somebody_waits(admin))
+        one.notices.publish(b"last")
+        closing = threading.Thread(target=one.notices.close)
+        closing.start()
+        until(one.notices._ended.is_set)  # type: ignore[attr-defined]
+        making.execute(notices._create)
+    closing.join()
+    assert begin().hears(b"last")
 
 
 def test_a_role_that_may_create_nothing_hears_once_the_table_is_made(database: str, admin: Admin, begin: Begin) -> None:

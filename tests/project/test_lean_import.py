@@ -96,7 +96,7 @@ LIGHT = (
     # What is remembered of a product is part of the storage's schema.
     ".records", "platform.m2m", "platform.idp", "platform.fraud",
     # What a host answers by itself.
-    "http.addresses", "http.answers", "http.bodies", "http.cookies", "http.requests", "http.sessions",
+    "http.addresses", "http.answers", "http.bodies", "http.cookies", "http.paths", "http.requests", "http.sessions",
 )  # fmt: skip
 
 
