@@ -13,12 +13,16 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
+from authmw.consumer.proofs import check_may_change_factors
 from authmw.consumer.totps import operations as totps
 from authmw.factors.totp.rules import code_of, step_of
+from authmw.operations import Call
 from authmw.people.records import User
+from authmw.signin.keys import KeyRing
 from tests.model.funnel import Outcome
 from tests.model.machine import SignInMachine
 from tests.model.people import ADDRESSES, MINUTES, PICK, Held, Person
+from tests.model.planting import Plant, check_seen, nothing
 from tests.model.sides import Side
 from tests.model.test_machine import BOUNDED
 
@@ -63,8 +67,14 @@ class SecondFactors(SignInMachine):
         active = "totp" in person.parts and "totp" not in person.pending
         expected = "user_not_found" if person.gone else "" if person.groups() else "email_verification_required"
         expected = expected or ("active_totp_exists" if active else "")
+        self._enrolled(person, None, expected)
+
+    def _enrolled(self, person: Person, held: Held | None, expected: str) -> None:
         outcome = self.step(
-            lambda side: side.call(side.auth.totps.create(user_id=side.held[person.name], expiration_minutes=60)),
+            lambda side: side.call(
+                side.auth.totps.create(user_id=side.held[person.name], expiration_minutes=60),
+                side.held[held.name] if held else None,
+            ),
             expected,
         )
         if expected or not outcome.stood:
@@ -79,6 +89,23 @@ class SecondFactors(SignInMachine):
         self.keep(f"{app.name} seed", outcome, lambda _, answer: answer[0].secret)
         for number in range(10):
             self.keep(f"{app.name} {number}", outcome, lambda _, answer, at=number: answer[0].recovery_codes[at])
+
+    @rule(index=PICK)
+    def enrol_the_own_app(self, index: int) -> None:
+        """From the browser that is signed in, by the rule of that moment (ACC-02, ACC-03)."""
+        held = self.holding(index)
+        if held is None:
+            return
+        person = held.person
+        active = "totp" in person.parts and "totp" not in person.pending
+        expected = "user_not_found" if person.gone else self.enters(person, held)
+        expected = expected or ("active_totp_exists" if active else "")
+        self._enrolled(person, held, expected)
+
+    def enters(self, person: Person, by: Held | None) -> str:
+        """Whether a factor may enter now: an owner is needed (ACC-03), and in a browser its own living session, under the MFA rule as the account is at this moment (ACC-02)."""
+        expected = self.lives(by) or ("" if person.groups() else "email_verification_required")
+        return expected or (self.sensitive(by) if by is not None else "")
 
     def _instance(self, app: App) -> str:
         if app.person.gone:
@@ -108,9 +135,20 @@ class SecondFactors(SignInMachine):
             return
         self._typed(app, self.holding(join) if join is not None else None, minutes)
 
-    def _typed(self, app: App, joined: Held | None, minutes: int | None) -> None:
+    @rule(index=PICK, minutes=MINUTES)
+    def type_a_code_of_the_own_app(self, index: int, minutes: int | None) -> None:
+        """In the browser that is signed in: a first code makes the app a factor under the rule of now, whatever held when it was asked for."""
+        held = self.holding(index)
+        known = [one for one in self.apps if held is not None and one.person is held.person]
+        app = next((one for one in known if self.stands(one) and one.tries < TRIES), None)
+        if held is not None and app is not None and f"{app.name} seed" in self.sides[0].held:
+            self._typed(app, held, minutes, in_browser=True)
+
+    def _typed(self, app: App, joined: Held | None, minutes: int | None, *, in_browser: bool = False) -> None:
         person, step = app.person, self.now // 30
         expected = self._instance(app)
+        if not expected and "totp" in person.pending:
+            expected = self.enters(person, joined if in_browser else None)
         counted = not expected
         expected = expected or ("totp_code_already_authenticated" if step <= app.newest else "")
         expected = expected or self._joins(person, joined)
@@ -122,8 +160,9 @@ class SecondFactors(SignInMachine):
                     user_id=side.held[person.name],
                     totp_code=code_of(seed, step_of(side.clock.now())),
                     session_duration_minutes=minutes,
-                    session_token=side.held[joined.name] if joined else None,
-                )
+                    session_token=side.held[joined.name] if joined and not in_browser else None,
+                ),
+                side.held[joined.name] if joined and in_browser else None,
             )
 
         armed = self.fault
@@ -194,13 +233,7 @@ def test_second_factors_behave_as_the_model_over_memory_and_sqlite() -> None:
     run_state_machine_as_test(SecondFactors, settings=BOUNDED)
 
 
-class _OverMemory(SecondFactors):
-    sqlite = False
-
-
-def _script(machine: SecondFactors) -> None:
-    """An app from its first day to its last."""
-    machine.begin()
+def _an_app_from_its_first_day_to_its_last(machine: SecondFactors) -> None:
     machine.sign_in_by_a_new_link(text=ADDRESSES[0], minutes=1440)
     machine.enrol_an_app(index=0)
     machine.type_a_code_of_an_app(index=0, join=0, minutes=None)
@@ -212,20 +245,56 @@ def _script(machine: SecondFactors) -> None:
     machine.recover(index=0, number=1, join=None, minutes=60)
     machine.remove_the_own_app(index=0)
     machine.prove_or_extend_a_session(index=0, minutes=60)
-    machine.sessions_live_as_the_model_says()
-    machine.people_are_as_the_model_says()
 
 
-PLANTS: dict[str, tuple[Any, str, Any]] = {
-    "a step is good twice": (totps, "_accepted", lambda call, held, code: step_of(call.now)),
-    "a recovery code is good twice": (totps, "without", lambda kept, *_: kept),
-    "a recovery code ends nothing": (totps, "end_all", lambda _, user: user),
+def _an_app_that_was_asked_for_before_there_was_another_factor(machine: SecondFactors) -> None:
+    machine.sign_in_by_a_new_link(text=ADDRESSES[0], minutes=1440)
+    machine.enrol_the_own_app(index=0)
+    machine.enrol(machine.people[0], "webauthn")
+    machine.type_a_code_of_the_own_app(index=0, minutes=60)
+    machine.step_up(index=0, method=("webauthn", "webauthn_registration"))
+    machine.type_a_code_of_the_own_app(index=0, minutes=60)
+
+
+async def _by_the_rule_of_the_day_it_was_asked_for(call: Call, keys: KeyRing, user: User) -> None:
+    if not user.parts_of("totp"):
+        await check_may_change_factors(call, keys, user)
+
+
+PLANTS: dict[str, Plant[SecondFactors]] = {
+    "a step is good twice": (
+        _an_app_from_its_first_day_to_its_last,
+        totps,
+        "_accepted",
+        lambda call, held, code: step_of(call.now),
+    ),
+    "a recovery code is good twice": (
+        _an_app_from_its_first_day_to_its_last,
+        totps,
+        "without",
+        lambda kept, *_: kept,
+    ),
+    "a recovery code ends nothing": (
+        _an_app_from_its_first_day_to_its_last,
+        totps,
+        "end_all",
+        lambda _, user: user,
+    ),
+    "an app enters by the rule of the day it was asked for": (
+        _an_app_that_was_asked_for_before_there_was_another_factor,
+        totps,
+        "check_may_change_factors",
+        _by_the_rule_of_the_day_it_was_asked_for,
+    ),
+    "an app enters by no rule": (
+        _an_app_that_was_asked_for_before_there_was_another_factor,
+        totps,
+        "check_may_change_factors",
+        nothing,
+    ),
 }
 
 
 @pytest.mark.parametrize("plant", PLANTS)
 def test_the_machine_sees_what_is_planted(monkeypatch: pytest.MonkeyPatch, plant: str) -> None:
-    _script(_OverMemory())
-    monkeypatch.setattr(*PLANTS[plant])
-    with pytest.raises(AssertionError):
-        _script(_OverMemory())
+    check_seen(monkeypatch, SecondFactors, PLANTS[plant])
