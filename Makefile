@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 export UV_SYSTEM_CERTS = 1
-.PHONY: demo test check bench bench-databases bench-growth guarded failover soak coverage lock revision clean
+.PHONY: demo test check bench bench-databases bench-growth bench-passwords guarded failover soak coverage lock revision clean
 
 demo: .venv/ready
 	$(BIN)/authmw dev $(if $(PORT),--port $(PORT))
@@ -28,6 +28,10 @@ bench-databases: .venv/ready
 # What does not grow with the number of people: SIZE of them (a million, if not said) beside a thousand, loaded in bulk on PostgreSQL and SQLite.
 bench-growth: .venv/ready
 	PYTHONPATH=.:adapters $(BIN)/python -u -m benchmarks.large --size $(or $(SIZE),1000000) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(ON),--on $(ON))
+
+# How long a visitor waits for a protected page while 20 people sign in with passwords all the time, beside a bare app under the same load; QUICK=1 shows that it runs.
+bench-passwords: .venv/ready
+	PYTHONPATH=.:adapters $(BIN)/python -m benchmarks.passwords $(if $(QUICK),--quick)
 
 # Instructions of fixed work: a change that makes one figure a quarter worse fails with its name.
 guarded: .venv/ready
