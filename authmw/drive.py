@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import contextvars
 import functools
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
@@ -180,7 +182,7 @@ class Crowded(AuthError):
 class Heavy:
     """Work that holds a core (password hashes, strength of hostile passwords): never on a loop, and never more of it at once than there are cores (PWD-08).
 
-    It runs in as many threads as there are cores. Behind them a few may wait, about a third of a second for one hash each; whoever comes then is refused at once with
+    It runs in as many threads as there are cores, which on Linux give way to others. Behind them a few may wait, about a third of a second for one hash each; whoever comes then is refused at once with
     Crowded. Work is weighed by the memory it takes: one unit is 32 MiB, so that a few large hashes fill the room as many small ones do.
     """
 
@@ -215,7 +217,9 @@ class Heavy:
                 message = "There is no room for more heavy work."
                 raise Crowded(message)
             if self._pool is None:
-                self._pool = concurrent.futures.ThreadPoolExecutor(self.cores, thread_name_prefix="authmw-heavy")
+                self._pool = concurrent.futures.ThreadPoolExecutor(
+                    self.cores, thread_name_prefix="authmw-heavy", initializer=_give_way
+                )
             submitted = self._pool.submit(work, *args)
             self._taken += weight
         submitted.add_done_callback(lambda _: self._leave(weight))
@@ -224,6 +228,21 @@ class Heavy:
     def _leave(self, weight: int) -> None:
         with self._lock:
             self._taken -= weight
+
+
+NICE = 5
+"""By how much threads of heavy work give way: where both want the same core all the time, one has about a third of what another thread has."""
+
+
+def _give_way() -> None:
+    """Let other threads of the machine go first from now on, so that a page need not wait until a hash's turn on the core is over. Where that is refused, nothing changes.
+
+    Linux alone knows a priority of one thread; elsewhere the number of a thread names another process, or none.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICE)
 
 
 def _cores() -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from authmw.drive import Crowded, Heavy, step
+from authmw.drive import NICE, Crowded, Heavy, step
 
 
 class Gate:
@@ -96,3 +98,35 @@ def test_who_is_cancelled_leaves_room() -> None:
         assert await third == 3
 
     asyncio.run(cancelled())
+
+
+def own_priority() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone knows a priority of one thread.")
+def test_heavy_work_gives_way_to_the_threads_that_serve() -> None:
+    before = own_priority()
+    assert step(Heavy(cores=1).run(own_priority)) == min(19, before + NICE)
+    assert own_priority() == before
+
+
+def test_work_is_done_where_the_system_lets_nobody_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def refuse(*arguments: object) -> None:
+        asked.append(arguments)
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refuse, raising=False)
+    assert step(Heavy(cores=1).run(lambda: 7)) == 7
+    assert bool(asked) == (sys.platform == "linux")
+
+
+def test_a_system_without_priorities_of_threads_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere the number of a thread may be that of somebody else's process."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(
+        os, "setpriority", lambda *_: pytest.fail("The number of a thread named a process."), raising=False
+    )
+    assert step(Heavy(cores=1).run(lambda: 7)) == 7
