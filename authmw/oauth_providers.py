@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from authmw.crypto.secret import Secret
+from authmw.scopes import is_scope
 from authmw.urls import Malformed, split_url
 
 EmailProof: TypeAlias = Literal["never", "flag", "flag_or_text", "google", "microsoft"]
@@ -22,6 +23,8 @@ ClientAuthentication: TypeAlias = Literal["post", "basic"]
 
 PERSONAL_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant of Microsoft's personal accounts, whose addresses Microsoft verifies."""
+LONGEST_SCOPE = 256
+"""Characters of the longest scope that a provider is asked for."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,31}")
 
 
@@ -311,6 +314,12 @@ class OAuthProvider:
             yield f"oauth {self.name}: client_id is missing."
         if self.own and not self.issuer:
             yield f"oauth {self.name}: a provider that is none of the thirteen needs its issuer."
+        yield from self._client_faults()
+        for name in ("issuer", *_ENDPOINTS):
+            if getattr(self, name) and not _may_be_called(getattr(self, name), live=live):
+                yield f"oauth {self.name}: {name} must be an https address (http on this machine in Test)."
+
+    def _client_faults(self) -> Iterator[str]:
         if self.name == "apple":
             if not (self.team_id and self.key_id and self.private_key.reveal()):
                 yield "oauth apple: team_id, key_id and private_key are needed."
@@ -318,9 +327,8 @@ class OAuthProvider:
                 yield "oauth apple: no scopes can be added."
         elif not self.client_secret.reveal():
             yield f"oauth {self.name}: client_secret is missing."
-        for name in ("issuer", *_ENDPOINTS):
-            if getattr(self, name) and not _may_be_called(getattr(self, name), live=live):
-                yield f"oauth {self.name}: {name} must be an https address (http on this machine in Test)."
+        if not all(is_scope(scope, LONGEST_SCOPE) for scope in self.scopes):
+            yield f"oauth {self.name}: scopes must be scope tokens of RFC 6749 section 3.3, one an entry."
 
 
 _ENDPOINTS = ("authorize_url", "token_url", "userinfo_url", "emails_url", "jwks_url")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import attrs
 
 from authmw.errors import Misconfigured
+from authmw.scopes import is_scope
 
 EVERY_ACTION = "*"
 USER_ROLE = "stytch_user"
@@ -102,6 +103,8 @@ def _faults(policy: Policy) -> Iterator[str]:
     yield from _twice("role", [role.role_id for role in policy.roles])
     yield from _twice("scope", [scope.scope for scope in policy.scopes])
     yield from _unfounded(policy)
+    if not all(is_scope(scope.scope) for scope in policy.scopes):
+        yield "A scope is no scope token of RFC 6749 section 3.3."
     for role in policy.roles:
         if role.role_id.startswith(_RESERVED) and role.role_id != USER_ROLE:
             yield f"The role id {role.role_id} begins with {_RESERVED}."

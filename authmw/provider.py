@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from authmw.scopes import is_scope
 from authmw.urls import Malformed, split_url
 
 STANDARD_SCOPES: Mapping[str, str] = {
@@ -82,8 +83,3 @@ class Provider:
         if any(not is_scope(name) for name in self.all_scopes()):
             faults.append("provider.scopes must be scope tokens of RFC 6749 section 3.3.")
         return faults
-
-
-def is_scope(text: str) -> bool:
-    """Whether a text is one scope token of at most 128 characters: printable ASCII without space, quote and backslash (RFC 6749 section 3.3)."""
-    return 0 < len(text) <= 128 and all("!" <= letter <= "~" and letter not in '"\\' for letter in text)

@@ -167,7 +167,7 @@ def _credentials(here: Presented) -> tuple[str, str]:
     if len(values) != 1:
         return "", ""
     scheme, _, token = values[0].partition(" ")
-    return (scheme.lower(), token.strip()) if scheme.lower() in {"bearer", "dpop"} else ("", "")
+    return (scheme.lower(), token.strip(" \t")) if scheme.lower() in {"bearer", "dpop"} else ("", "")
 
 
 def metadata_url(settings: Settings, audience: str) -> str | None:

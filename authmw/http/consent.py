@@ -28,6 +28,7 @@ from authmw.http.sessions import clear_cookies
 from authmw.operations import known_as
 from authmw.platform.idp.client_documents import is_address
 from authmw.platform.idp.rules import answer_url
+from authmw.scopes import parted
 from authmw.signin.sessions import live_by_token
 
 Target: TypeAlias = Callable[[Request, dict[str, str]], Awaitable[Response]]
@@ -73,12 +74,12 @@ class Asked:
     @property
     def scopes(self) -> list[str]:
         """What is asked for."""
-        return (self.get("scope") or "").split()
+        return parted(self.get("scope"))
 
     @property
     def prompts(self) -> list[str]:
         """How the person shall be asked."""
-        return (self.get("prompt") or "").split()
+        return parted(self.get("prompt"))
 
 
 def consent_routes(auth: Auth) -> Iterator[tuple[str, str, Target]]:
@@ -216,7 +217,7 @@ class Pages:
             state=asked.get("state"),
             nonce=asked.get("nonce"),
             code_challenge=asked.get("code_challenge"),
-            resources=(asked.get("resource") or "").split(),
+            resources=parted(asked.get("resource")),
             dpop_key=asked.get("dpop_jkt"),
             request_uri=asked.get("request_uri"),
         )

@@ -203,7 +203,7 @@ def asked_of(auth: Auth, request: Request) -> Asked:
 
 def _parameters(request: Request) -> dict[str, object]:
     content_type = request.header("content-type")
-    if (content_type or "").strip().lower().startswith("application/json"):
+    if (content_type or "").strip(" \t").lower().startswith("application/json"):
         return parse_object(request.body, content_type)
     return {
         name: value for name, value in parse_form(request.body, content_type, several=SEVERAL).items() if value != ""

@@ -21,6 +21,7 @@ import attrs
 from authmw.crypto import jwts, tokens
 from authmw.crypto.jwts import ORGANIZATION_CLAIM, RESERVED, SESSION_CLAIM, InvalidToken
 from authmw.people.apps import Grant, LiveGrant, live_grant
+from authmw.scopes import parted
 from authmw.settings import Settings
 from authmw.signin.keys import KeyRing
 from authmw.storage import Storage
@@ -164,7 +165,7 @@ def _said(speaker: Speaker, claims: jwts.TokenClaims) -> AccessToken:
         speaker=speaker,
         subject_id=claims.subject_id,
         client_id=str(said.get("client_id", claims.subject_id)),
-        scopes=tuple(str(said["scope"]).split()),
+        scopes=tuple(parted(str(said["scope"]))),
         audience=tuple(named if isinstance(named, list) else [named]),  # pyright: ignore[reportUnknownArgumentType]  # text, as verified
         issuer=str(said["iss"]),
         token_id=str(said["jti"]),

@@ -65,6 +65,8 @@ def test_every_user_holds_a_role_that_can_be_given_permissions() -> None:
             },
         ),
         ("wildcard as an action", {"resources": (Resource(resource_id="documents", actions=["*"]),)}),
+        ("scope token", {"scopes": (Scope(scope="read write"),)}),
+        ("scope token", {"scopes": (Scope(scope="read\u2028write"),)}),
         ("begins with", {"roles": (Role(role_id="stytch_boss"),)}),
         ("begins with", {"resources": (Resource(resource_id="stytch.self", actions=["read"]),)}),
         (

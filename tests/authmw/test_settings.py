@@ -113,6 +113,7 @@ def test_live_refuses_what_is_unsafe_and_says_which(changed: dict[str, Any], nam
         ({"phones": PhoneRules(countries=frozenset({"Narnia"}))}, "phones.countries"),
         ({"sessions": SessionRules(default_minutes=0)}, "sessions.default_minutes"),
         ({"oauth": (OAuthProvider(name="google", client_id="i", client_secret="s"),) * 2}, "oauth names"),
+        ({"oauth": (OAuthProvider(name="google", client_id="i", client_secret="s", scopes=("a b",)),)}, "oauth google"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

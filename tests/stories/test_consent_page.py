@@ -168,6 +168,11 @@ def test_until_the_redirect_uri_is_proved_what_is_wrong_is_shown(
         ({"resource": "https://other.example"}, "invalid_target"),
         ({"prompt": "none"}, "consent_required"),
         ({"prompt": "none login"}, "invalid_request"),
+        ({"scope": "openid\temail"}, "invalid_scope"),
+        ({"scope": "openid\u00a0email"}, "invalid_scope"),
+        ({"scope": "openid\u2028email"}, "invalid_scope"),
+        ({"scope": "openid\nemail"}, "invalid_scope"),
+        ({"scope": 'openid "email"'}, "invalid_scope"),
     ],
 )
 def test_after_that_it_is_sent_there_with_state_and_issuer(
@@ -177,6 +182,23 @@ def test_after_that_it_is_sent_there_with_state_and_issuer(
     page = visits(one, asked(one, **change))
     back = query(page if page.status == 303 else decides(one, page, "allow"))
     assert back == {"error": error, "state": "st&<'\"", "iss": f"{URL}/auth"}
+
+
+@pytest.mark.parametrize("white", ["\t", "\n", "\u00a0", "\u2028"])
+def test_how_a_person_shall_be_asked_is_not_hidden_behind_white_space(world: World, white: str) -> None:
+    """RFC 6749 section 3.3: only spaces part the words of `prompt`. One that nobody knows is passed over, so what may hide one that is known is refused."""
+    one = app(world)
+    assert "code" in query(decides(one, visits(one, asked(one)), "allow"))
+    prompt = f"login{white}consent"
+    page = visits(one, asked(one, prompt=prompt))
+    assert (page.status, page.header("location")) == (400, [])
+    pushed = one.form("par", {**asked(one, prompt=prompt), **one.credentials()})
+    assert (pushed.status, pushed.json["error"]) == (400, "invalid_request")
+    for scope in (f"openid{white}email", white):
+        pushed = one.form("par", {**asked(one, scope=scope), **one.credentials()})
+        assert (pushed.status, pushed.json["error"]) == (400, "invalid_scope")
+    two = one.form("par", {**asked(one, resource=f"{MCP}{white}{MCP}"), **one.credentials()})
+    assert (two.status, two.json["error"]) == (400, "invalid_target")
 
 
 def test_a_repeated_parameter_is_refused(world: World) -> None:

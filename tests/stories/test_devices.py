@@ -201,6 +201,7 @@ def test_devices_are_there_only_where_the_project_allows_them(world: World, tmp_
     ("fields", "error"),
     [
         ({"scope": "openid nonsense"}, "invalid_scope"),
+        ({"scope": "openid\u00a0email"}, "invalid_scope"),
         ({"resource": "https://other.example"}, "invalid_target"),
         ({"client_secret": "wrong"}, "invalid_client"),
         ({"client_id": "connected-app-test-unknown"}, "invalid_client"),

@@ -97,6 +97,15 @@ def test_a_token_says_what_was_asked_for_and_no_more_than_is_assigned(world: Wor
     assert (beyond.status, beyond.json["error"]) == (400, "invalid_scope")
 
 
+@pytest.mark.parametrize(
+    "scope", ["\u00a0", "\t", "read:users\twrite:users", "read:users\u2028", "read:users\nwrite:users"]
+)
+def test_only_spaces_part_scopes_and_other_white_space_asks_for_nothing_that_is_there(world: World, scope: str) -> None:
+    """RFC 6749 section 3.3; a scope that is white space to Python is not the absent one, which would grant all."""
+    answer = asked(world, {**credentials(made(world)), "scope": scope})
+    assert (answer.status, answer.json["error"]) == (400, "invalid_scope")
+
+
 def test_a_token_lives_one_hour_and_can_be_asked_to_be_younger(world: World) -> None:
     token = asked(world, credentials(made(world))).json["access_token"]
     world.clock.advance(seconds=600)

@@ -181,6 +181,10 @@ def test_custom_scopes_are_asked_for_beside_the_base_ones_and_never_of_apple(
     url, _ = begun(world, "google", custom_scopes="https://www.googleapis.com/auth/calendar email")
     asked = parse_qs(urlsplit(url).query)["scope"][0]
     assert asked == "openid email profile https://www.googleapis.com/auth/calendar"
+    for white in ("a%09b", "a%C2%A0b", "a%E2%80%A8b", "a%0Ab", "%C2%85"):
+        start = f"/v1/public/oauth/google/start?public_token={PUBLIC_TOKEN}&custom_scopes={white}"
+        refused = world.visit(start)
+        assert (refused.status, refused.json["error_type"]) == (400, "oauth_invalid_scope_requested")
     with provided(tmp_path / "apple", "asgi", "apple") as (world, _):
         start = f"/v1/public/oauth/apple/start?public_token={PUBLIC_TOKEN}&custom_scopes=more"
         assert world.visit(start).json["error_type"] == "oauth_invalid_scope_requested"

@@ -96,7 +96,10 @@ def test_a_refresh_narrows_the_access_token_and_not_the_family(world: World) -> 
     tokens = one.tokens()
     narrow = one.refreshes(tokens["refresh_token"], scope="openid").json
     assert narrow["scope"] == "openid"
-    assert one.refreshes(narrow["refresh_token"]).json["scope"] == "openid email offline_access"
+    everything = one.refreshes(narrow["refresh_token"]).json
+    assert everything["scope"] == "openid email offline_access"
+    for white in ("openid\temail", "openid\u00a0email", "\u2028"):
+        assert one.refreshes(everything["refresh_token"], scope=white).json["error"] == "invalid_scope"
 
 
 def test_without_offline_access_there_is_no_refresh_token(world: World) -> None:

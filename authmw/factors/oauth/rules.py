@@ -20,7 +20,8 @@ from authmw.errors import Refused
 from authmw.factors.oauth.id_tokens import ALGORITHMS, issuer_fits
 from authmw.fetching import decoded_object
 from authmw.identifiers import canonical_email
-from authmw.oauth_providers import PERSONAL_TENANT, OAuthProvider, ProviderRow, may_be_called
+from authmw.oauth_providers import LONGEST_SCOPE, PERSONAL_TENANT, OAuthProvider, ProviderRow, may_be_called
+from authmw.scopes import is_scope, parted
 
 LIFE = timedelta(minutes=10)
 """How long a flow may take, from the start to the callback (OAU-01)."""
@@ -88,17 +89,12 @@ def identity_of(provider: OAuthProvider, profile: Profile) -> tuple[str, ...]:
 
 def scopes_of(row: ProviderRow, provider: OAuthProvider, custom: str | None) -> tuple[str, ...]:
     """The scopes to ask for: the base ones, then what the project and the request add, each once. Refused: `oauth_invalid_scope_requested`."""
-    asked = (custom or "").replace(",", " ").split() if row.separator == "," else (custom or "").split()
+    asked = parted((custom or "").replace(",", " ") if row.separator == "," else custom)
     if asked and not row.takes_scopes:
         raise Refused("oauth_invalid_scope_requested")
-    if any(not _is_scope(scope) for scope in asked):
+    if any(not is_scope(scope, LONGEST_SCOPE) for scope in asked):
         raise Refused("oauth_invalid_scope_requested")
     return tuple(dict.fromkeys((*row.scopes, *provider.scopes, *asked)))
-
-
-def _is_scope(text: str) -> bool:
-    """A scope token (RFC 6749 section 3.3)."""
-    return len(text) <= 256 and all("!" <= character <= "~" and character not in '"\\' for character in text)
 
 
 def authorization_url(
@@ -163,7 +159,7 @@ def granted(status: int, body: bytes, asked: Sequence[str], now: datetime) -> Pr
         access_token=access,
         refresh_token=_text(answer.get("refresh_token"), 16384),
         id_token=_text(answer.get("id_token"), 16384),
-        scopes=scope.replace(",", " ").split() if isinstance(scope, str) and scope else list(asked),
+        scopes=parted(scope.replace(",", " ")) if isinstance(scope, str) and scope else list(asked),
         expires_at=now + timedelta(seconds=lasts) if known and isinstance(lasts, int) else None,
     )
 

@@ -138,7 +138,7 @@ class Documents:
             Limit("client documents of a project", (project,), 1000, hour),
         )
         answer = await fetch(call, FetchRequest(url=url, headers=JSON, maximum_bytes=LARGEST), refusal=REFUSAL)
-        kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        kind = answer.headers.get("content-type", "").partition(";")[0].strip(" \t").lower()
         if answer.status != 200 or not (kind == "application/json" or kind.endswith("+json")):
             raise Refused(REFUSAL)
         document = decoded_object(answer.body, REFUSAL)

@@ -49,6 +49,7 @@ from authmw.platform.idp.rules import (
     spelled_user_code,
     words_of,
 )
+from authmw.scopes import parted
 from authmw.settings import Settings
 from authmw.signin.keys import KeyRing
 from authmw.signin.limits import charge
@@ -102,10 +103,10 @@ class Devices(Product):
         app = await client_of(call, client_id, client_secret, self._documents)
         await charge(call, Limit("device requests", (call.settings.project_id, call.caller.ip_address), 60, _MINUTE))
         try:
-            scopes = asked_scopes(call.settings, scope.split())
+            scopes = asked_scopes(call.settings, parted(scope))
         except Refused:
             raise Refused("invalid_scope") from None
-        resources = checked_resources(call.settings, (resource or "").split())
+        resources = checked_resources(call.settings, parted(resource))
         code, shown = tokens.token(), tokens.consonants(LETTERS)
         request = DeviceRequest(
             digest=tokens.digest(code),

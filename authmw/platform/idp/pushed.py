@@ -11,6 +11,7 @@ from datetime import datetime
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.platform.idp.records import PushedRequest
+from authmw.scopes import parted
 from authmw.storage import Storage
 
 REQUEST_URI = "urn:ietf:params:oauth:request_uri:"
@@ -28,6 +29,6 @@ def check_as_pushed(pushed: PushedRequest, scopes: Sequence[str], resources: Seq
     """Refused `invalid_request_uri` unless an answer is to what was pushed: fewer scopes are, another value of anything else is not."""
     held = pushed.parameters
     same = all((value or None) == held.get(name) for name, value in said.items())
-    fewer = set(scopes) <= set(str(held.get("scope", "")).split())
-    if not same or not fewer or list(resources) != str(held.get("resource", "")).split():
+    fewer = set(scopes) <= set(parted(held.get("scope")))
+    if not same or not fewer or list(resources) != parted(held.get("resource")):
         raise Refused("invalid_request_uri")

@@ -24,7 +24,8 @@ from authmw.platform.idp.asking import client_of
 from authmw.platform.idp.client_documents import Documents
 from authmw.platform.idp.pushed import REQUEST_URI, pushed_request
 from authmw.platform.idp.records import PushedRequest
-from authmw.platform.idp.rules import asked_scopes, check_request, checked_challenge, checked_resources
+from authmw.platform.idp.rules import asked_scopes, check_request, checked_challenge, checked_prompt, checked_resources
+from authmw.scopes import parted
 from authmw.signin.limits import charge
 from authmw.storage import Insert
 
@@ -139,7 +140,7 @@ class Registration(Product):
         call = current_call()
         _check_project(call, project_id)
         app = await client_of(call, client_id, client_secret, self._documents)
-        _check(call, app, redirect_uri, response_type, scope, code_challenge, code_challenge_method, resource)
+        _check(call, app, redirect_uri, response_type, scope, code_challenge, code_challenge_method, resource, prompt)
         values = {
             "client_id": client_id,
             "redirect_uri": redirect_uri,
@@ -214,6 +215,7 @@ def _check(
     challenge: str | None,
     method: str | None,
     resource: str | None,
+    prompt: str | None,
 ) -> None:
     """Refuse at once what the authorization endpoint would refuse later (RFC 9126 section 2.1)."""
     try:
@@ -223,8 +225,9 @@ def _check(
         checked_challenge(challenge)
     except Refused as refused:
         raise Refused("bad_request", refused.message) from None
-    checked_resources(call.settings, (resource or "").split())
+    checked_prompt(prompt)
+    checked_resources(call.settings, parted(resource))
     try:
-        asked_scopes(call.settings, scope.split())
+        asked_scopes(call.settings, parted(scope))
     except Refused:
         raise Refused("invalid_scope") from None

@@ -19,6 +19,7 @@ from authmw.people.records import Subject
 from authmw.permissions import Policy, granting_roles
 from authmw.platform.connected_apps.rules import assures_identity, matches
 from authmw.platform.idp.records import AuthorizationCode, DeviceRequest
+from authmw.scopes import is_scope, parted
 from authmw.settings import Settings
 
 CODE_LIFE = timedelta(minutes=5)
@@ -90,7 +91,7 @@ def consent_required(
     The project's own apps ask only for `offline_access`, unless they bypass that. A third party asks for what was not agreed to before, and again when the document that describes it sends people elsewhere. Agreement is not remembered
     for a public app that anything on the device could pose as (RFC 8252 section 8.6).
     """
-    if prompt is not None and "consent" in prompt.split():
+    if "consent" in checked_prompt(prompt):
         return True
     agreed = set(consent.scopes) if consent is not None else set[str]()
     if app.first_party:
@@ -102,6 +103,14 @@ def consent_required(
     if consent is None or (app.described_at is not None and consent.updated_at < app.described_at):
         return True
     return not set(scopes) <= agreed
+
+
+def checked_prompt(prompt: str | None) -> list[str]:
+    """How the person shall be asked (OpenID Connect Core section 3.1.2.1). Words that nobody knows pass; refused `bad_request` for what cannot be a word, since it may hide one that is."""
+    words = parted(prompt)
+    if not all(is_scope(word) for word in words):
+        raise Refused("bad_request", "`prompt` must be words with spaces between them.")
+    return words
 
 
 def checked_challenge(challenge: str | None) -> str:
@@ -177,7 +186,7 @@ def check_refresh(grant: Grant, counter: int, now: datetime, grace: timedelta) -
 
 def narrowed(held: Sequence[str], asked: str | None) -> tuple[str, ...]:
     """The scopes of one token: all that is held, or what is asked for of it. Refused `invalid_scope` for more."""
-    wanted = (asked or "").split()
+    wanted = parted(asked)
     if not set(wanted) <= set(held):
         raise Refused("invalid_scope")
     return tuple(dict.fromkeys(wanted)) or tuple(held)
@@ -186,7 +195,7 @@ def narrowed(held: Sequence[str], asked: str | None) -> tuple[str, ...]:
 def audience_of(app: ConnectedApp, resources: Sequence[str], asked: str | None) -> tuple[str, ...]:
     """Whom a token is for: the resources asked for, all that were agreed to, or the app's own audience; none is the project. Refused `invalid_target`."""
     if asked is not None:
-        named = tuple(dict.fromkeys(asked.split()))
+        named = tuple(dict.fromkeys(parted(asked)))
         if not named or not set(named) <= set(resources):
             raise Refused("invalid_target")
         return named

@@ -35,6 +35,7 @@ from authmw.platform.m2m.responses import (
     shown,
 )
 from authmw.platform.m2m.rules import ScopeCheck, checked_client_id, checked_scopes, covers, filter_of, granted_scopes
+from authmw.scopes import parted
 from authmw.signin.access_tokens import MACHINE_LIFETIME, sign_access_token, verify_access_token
 from authmw.signin.keys import KeyRing
 from authmw.storage import Delete, Insert, Order, Update
@@ -240,7 +241,7 @@ class M2M(Product):
         if resource is not None and call.settings.provider.resource(resource) is None:
             raise Refused("invalid_target")
         key = check_key(None, dpop_key, required=call.settings.provider.require_dpop)
-        scopes = granted_scopes(client.scopes, scope.split())
+        scopes = granted_scopes(client.scopes, parted(scope))
         token = await sign_access_token(
             call.settings,
             self.keys,

@@ -7,7 +7,7 @@ from typing import Any
 
 from authmw.errors import Refused
 from authmw.identifiers import is_own_id
-from authmw.provider import is_scope
+from authmw.scopes import is_scope
 from authmw.storage import And, Filter, OneOf, Or
 
 MAXIMUM_SCOPES = 40

@@ -106,7 +106,7 @@ def test_an_error_counts_whatever_its_status_and_the_type_is_compared_without_ca
     assert granted(200, b'{"access_token":"a","token_type":"BEARER"}', ("x",), NOW).scopes == ["x"]
 
 
-@given(st.text(max_size=40))
+@given(st.text(max_size=40) | st.text(st.sampled_from("ab \t\n\x1c\x85\u00a0\u2028"), max_size=8))
 def test_scopes_are_added_and_never_replace_the_base(custom: str) -> None:
     """OA-04."""
     row = PROVIDERS["google"]
@@ -117,6 +117,14 @@ def test_scopes_are_added_and_never_replace_the_base(custom: str) -> None:
         return
     assert asked[: len(row.scopes)] == row.scopes
     assert len(set(asked)) == len(asked)
+    assert asked[len(row.scopes) :] == tuple(
+        dict.fromkeys(one for one in custom.split(" ") if one not in ("", *row.scopes))
+    )
+
+
+def test_what_a_provider_granted_is_parted_by_spaces_and_commas_only() -> None:
+    body = '{"access_token": "a", "scope": "read\u00a0admin  repo,gist x\\ty"}'.encode()
+    assert granted(200, body, (), NOW).scopes == ["read\u00a0admin", "repo", "gist", "x\ty"]
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
