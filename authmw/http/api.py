@@ -128,8 +128,14 @@ class Api:
 
 
 def _be_what_it_says(request: Request, method: str) -> None:
-    """Refused: `bad_request` for a method that a header overrides, and for a GET with a body, which whoever stands before us may not have read (CSR-02)."""
+    """Refused: `bad_request` for a method that a header overrides, and for a GET with a body, which whoever stands before us may not have read (CSR-02).
+
+    Refused `cross_site_request` for what a browser asks of an identity provider (FedCM section 3: only it says `Sec-Fetch-Dest: webidentity`). We are none: a page of another site that
+    says so, and found a document on this host that names addresses of ours, would have the browser call them with the visitor's cookies.
+    """
     if method == "GET" and request.body:
         raise Refused("bad_request", "A GET has no body.")
+    if any("webidentity" in one.lower() for one in request.headers.get("sec-fetch-dest", ())):
+        raise Refused("cross_site_request", "There is no identity provider of FedCM here.")
     if any(name in request.headers for name in _OVERRIDES):
         raise Refused("bad_request", "A header cannot name another method.")

@@ -111,7 +111,7 @@ def _callback(auth: Auth) -> Target:
 def _posted(auth: Auth) -> Target:
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
         if request.header("x-stytch-oauth-type") == ONE_TAP:
-            return await _submitted(auth, request)
+            return await _submitted(auth, request, parameters)
         with known_as(auth.oauth.callback_form):
             form = parse_form(request.body, request.header("content-type"))
         result = await _perform(auth.oauth.callback_form, {**parameters, "form": form})
@@ -142,16 +142,16 @@ def _one_tap_start(auth: Auth) -> Target:
 
 def _one_tap_submit(auth: Auth) -> Target:
     async def answer(request: Request, parameters: dict[str, str]) -> Response:
-        return await _submitted(auth, request)
+        return await _submitted(auth, request, parameters)
 
     return answer
 
 
-async def _submitted(auth: Auth, request: Request) -> Response:
+async def _submitted(auth: Auth, request: Request, parameters: dict[str, str]) -> Response:
     with known_as(auth.oauth.google_one_tap.submit):
         check_origin(auth, request, by_cookie=True)
         body = parse_object(request.body, request.header("content-type"), required=True)
-    values = {**body, "binding": cookie_of(auth, request, binding_spec(auth).name)}
+    values = {**body, **parameters, "binding": cookie_of(auth, request, binding_spec(auth).name)}
     try:
         result = await _perform(auth.oauth.google_one_tap.submit, values)
     except FlowRefused as refused:

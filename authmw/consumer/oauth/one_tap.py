@@ -11,6 +11,7 @@ from authmw.consumer.oauth.flow import (
     ONE_TAP,
     binding_of,
     browser_of,
+    by_callback,
     callback_id,
     configured,
     destinations,
@@ -25,7 +26,7 @@ from authmw.errors import Refused
 from authmw.factors.oauth.exchange import Directory
 from authmw.ledger.commits import commit
 from authmw.operations import Call, Core, Product, current_call, operation
-from authmw.parameters import JWT, URL, Text, Token
+from authmw.parameters import JWT, URL, Id, Text, Token
 from authmw.signin.limits import charge
 from authmw.storage import Insert, Write
 
@@ -63,10 +64,16 @@ class GoogleOneTap(Product):
         stytch_csrf_token: Token,
         login_redirect_url: URL | None = None,
         signup_redirect_url: URL | None = None,
+        oauth_callback_id: Id | None = None,
         binding: Text | None = None,
     ) -> LeadResponse:
-        """Where to go after One Tap: the app, with a token for `authenticate`. Refused like `callback`, and for an ID token that is not for this project (OAU-07)."""
+        """Where to go after One Tap: the app, with a token for `authenticate`. Refused like `callback`, and for an ID token that is not for this project (OAU-07).
+
+        `oauth_callback_id` is the callback that it came to, if it came to one: Google's own, and no other provider's (OAU-02).
+        """
         call = current_call()
+        if oauth_callback_id is not None and by_callback(call, oauth_callback_id).name != "google":
+            raise Refused("oauth_invalid_callback_request")
         places = destinations(call, login_redirect_url, signup_redirect_url)
         visitor = browser_of(call, binding)
         return await one_tapped(call, self._directory, id_token, visitor, stytch_csrf_token, places, ())

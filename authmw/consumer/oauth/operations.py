@@ -153,7 +153,7 @@ class OAuth(Product):
         if parked is not None:
             form, kept = await form_of(call, setup.name, parked)
             said, forms = form, (Update(spent(call, kept)),)
-            if "credential" in form:
+            if setup.name == "google" and "credential" in form:
                 if not csrf_cookie or not tokens.same(csrf_cookie, form.get("g_csrf_token", "")):
                     raise Refused("oauth_state_mismatch")
                 places = destinations(call, None, None)
