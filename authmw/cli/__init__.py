@@ -106,22 +106,30 @@ def withdraw(app: str | None, database: Path, kid: str) -> None:
 def reseal(context: click.Context, app: str | None, database: Path, *, check: bool) -> None:
     """Seal what rests under an older root key under the newest, once every process has it; then the old one can be taken out.
 
-    Exit code 1 where something cannot be opened, or with --check rests under an older one. What only bears an old key's mark ends with it: clients' secrets, refresh tokens,
-    recovery codes that are shown once; sessions go on.
+    What only bears an older key's mark is counted: clients' secrets and refresh tokens go under the newest when they are next used, and end with the older key if they are not.
+    Recovery codes that are shown once end with it; sessions go on. Exit code 1 where something cannot be opened, or with --check rests under an older key or bears its mark.
     """
+    from authmw.platform.authentication import marked_by_older_keys
     from authmw.signin.resealing import reseal as sealed_anew
 
     auth = the_auth(app, database)
     found = auth.run(sealed_anew(auth.core, write=not check))
+    marked = auth.run(marked_by_older_keys(auth.core))
     auth.close()
     said = "rest under an older root key" if check else "were sealed under the newest root key"
     for kind, count in sorted(found.older.items()):
         click.echo(f"{kind}: {count} {said}")
     for kind, count in sorted(found.unreadable.items()):
         click.echo(f"{kind}: {count} cannot be opened, and what they prove is refused", err=True)
-    if not found.older and not found.unreadable:
+    for kind, count in sorted(marked.older.items()):
+        click.echo(
+            f"{kind}: {count} will be kept under the newest root key when next used, and end with the older one until then"
+        )
+    for kind, count in sorted(marked.ended.items()):
+        click.echo(f"{kind}: {count} ended with a root key that is gone", err=True)
+    if not (found.older or found.unreadable or marked.older):
         click.echo("Everything rests under the newest root key.")
-    context.exit(1 if found.unreadable or (check and found.older) else 0)
+    context.exit(1 if found.unreadable or (check and (found.older or marked.older)) else 0)
 
 
 @main.command()

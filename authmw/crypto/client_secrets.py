@@ -1,7 +1,9 @@
 """Secrets of clients: shown once, kept as a keyed digest, and exchanged in two phases.
 
 Law: between the start of a rotation and its end both secrets hold; a secret is compared in constant time, also where there is no client. A secret that a caller
-brought may be a poor one, so what is kept is an HMAC under a root key and not a bare hash: a dump of storage gives nothing to guess against (TOK-02).
+brought may be a poor one, so what is kept is an HMAC under a root key and not a bare hash: a dump of storage gives nothing to guess against (TOK-02). One that
+is shown while its root key is in the list is kept under the newest from then on, so that the other can be taken out; beside it stays what it was, for processes that have not heard of
+the newest yet.
 """
 
 from __future__ import annotations
@@ -24,11 +26,13 @@ LEAST_BITS = 20.0
 
 @attrs.frozen(kw_only=True)
 class Kept:
-    """One secret as it is kept: its keyed digest, the version of the key, and the four letters that people tell it by."""
+    """One secret as it is kept: its keyed digest, the version of the key, the four letters that people tell it by, and the digest under the key before."""
 
     mac: bytes = attrs.field(repr=False)
     key_version: int
     last_four: str
+    former_mac: bytes = attrs.field(default=b"", repr=False)
+    former_version: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -50,11 +54,20 @@ def holds(roots: RootKeys, client_id: str, secrets: ClientSecrets | None, secret
     return sum(_is(roots, client_id, one, secret) for one in kept) > 0
 
 
+def under_newest(roots: RootKeys, client_id: str, secrets: ClientSecrets, secret: str) -> ClientSecrets | None:
+    """The secrets, the one that was just shown kept under the newest root key; None where nothing is to be changed, also where another process knows a newer one than we do."""
+    anew: dict[str, Kept] = {}
+    for place, kept in (("current", secrets.current), ("following", secrets.following)):
+        if kept is not None and kept.key_version in roots.versions[1:] and _is(roots, client_id, kept, secret):
+            fresh = keep(roots, client_id, secret)
+            anew[place] = attrs.evolve(fresh, former_mac=kept.mac, former_version=kept.key_version)
+    return attrs.evolve(secrets, **anew) if anew else None
+
+
 def _is(roots: RootKeys, client_id: str, kept: Kept | None, secret: str) -> bool:
-    version = roots.newest if kept is None or kept.key_version not in roots.versions else kept.key_version
-    made = roots.mac(_PURPOSE, client_id, secret, version=version)
-    same = tokens.same(made, kept.mac if kept is not None else b"")
-    return same and kept is not None and kept.key_version == version
+    held = [(kept.key_version, kept.mac), (kept.former_version, kept.former_mac)] if kept is not None else []
+    version, mac = next((one for one in held if one[0] in roots.versions), (roots.newest, b""))
+    return tokens.same(roots.mac(_PURPOSE, client_id, secret, version=version), mac)
 
 
 def started(secrets: ClientSecrets, following: Kept, refusal: str) -> ClientSecrets:

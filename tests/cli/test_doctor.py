@@ -145,12 +145,18 @@ def test_what_rests_under_an_older_root_key_is_counted_sealed_anew_and_named_whe
         rooted = GOOD.replace('secret="a-canary-of-a-secret"', f'secret="a-canary-of-a-secret", root_keys=({roots})')
         (host / f"{name}.py").write_text(rooted)
     assert authmw(host, "keys", "rotate", "--app", "old:make").returncode == 0
+    making = "import old; auth = old.make(); auth.run(auth.m2m.clients.create(scopes=['read']))"
+    subprocess.run([sys.executable, "-c", making], cwd=host, check=True, timeout=60)
     gone = authmw(host, "keys", "reseal", "--app", "new:make")
     assert (gone.returncode, gone.stdout) == (1, "")
     assert "signing_key: 2 cannot be opened" in gone.stderr
+    assert "client_secret: 1 ended with a root key that is gone" in gone.stderr
+    waits = "client_secret: 1 will be kept under the newest root key when next used, and end with the older one until then\n"
     before = authmw(host, "keys", "reseal", "--check", "--app", "both:make")
-    assert (before.returncode, before.stdout) == (1, "signing_key: 2 rest under an older root key\n")
+    assert (before.returncode, before.stdout) == (1, f"signing_key: 2 rest under an older root key\n{waits}")
     done = authmw(host, "keys", "reseal", "--app", "both:make")
-    assert (done.returncode, done.stdout) == (0, "signing_key: 2 were sealed under the newest root key\n")
+    assert (done.returncode, done.stdout) == (0, f"signing_key: 2 were sealed under the newest root key\n{waits}")
+    left = authmw(host, "keys", "reseal", "--check", "--app", "both:make")
+    assert (left.returncode, left.stdout) == (1, waits)
     after = authmw(host, "keys", "reseal", "--check", "--app", "new:make")
     assert (after.returncode, after.stdout) == (0, "Everything rests under the newest root key.\n")

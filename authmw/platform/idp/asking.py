@@ -61,7 +61,7 @@ async def client_of(call: Call, client_id: str, secret: str | None, documents: D
         if secret:
             raise Refused("invalid_client")
     else:
-        await authenticate_secret(call, client_id, app.secrets if app else None, secret or "")
+        await authenticate_secret(call, client_id, app, secret or "")
     if app is None or not app.stands(call.now):
         raise Refused("invalid_client")
     return app

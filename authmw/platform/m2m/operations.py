@@ -235,7 +235,7 @@ class M2M(Product):
         if project_id not in (None, call.settings.project_id):
             raise Refused("project_not_found")
         client = await call.storage.get(M2MClient, client_id) if client_id else None
-        await authenticate_secret(call, client_id, client.secrets if client else None, client_secret)
+        await authenticate_secret(call, client_id, client, client_secret)
         if client is None or client.status != "active":
             raise Refused("invalid_client")
         if resource is not None and call.settings.provider.resource(resource) is None:
