@@ -10,10 +10,11 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.adapters import sloppy_storages
+from tests.adapters import sloppy_answers
 from tests.adapters.sloppy_storages import Sloppy
 
-HERE = Path(sloppy_storages.__file__)
+HERE = Path(sloppy_answers.__file__).parent
+EVERY = tuple(Sloppy.__subclasses__())
 MACHINE = "test_whatever_happens_it_gives_what_memory_gives"
 
 
@@ -35,8 +36,9 @@ class Outcome:
             self.broken.add(name)
 
 
-def ran(name: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
-    """The contract, whole, run by pytest within this process over one class of `sloppy_storages`."""
+def ran(sloppy: type[Sloppy], monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    """The contract, whole, run by pytest within this process over one sloppy class."""
+    name, file = sloppy.__name__, HERE / f"{sloppy.__module__.rpartition('.')[2]}.py"
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     outcome = Outcome()
@@ -54,18 +56,18 @@ def ran(name: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
         "no:logging",
     ]
     pytest.main(
-        ["-c", os.devnull, f"--rootdir={HERE.parents[2]}", *plain, "-o", f"python_classes={name}", f"{HERE}::{name}"],
+        ["-c", os.devnull, f"--rootdir={HERE.parents[1]}", *plain, "-o", f"python_classes={name}", f"{file}::{name}"],
         plugins=[outcome],
     )
     assert len(outcome.passed) + len(outcome.failed) + len(outcome.broken) > 100, "the contract did not run"
     return outcome
 
 
-@pytest.mark.parametrize("sloppy", sloppy_storages.ALL, ids=lambda sloppy: sloppy.__name__)
+@pytest.mark.parametrize("sloppy", EVERY, ids=lambda sloppy: sloppy.__name__)
 def test_a_sloppy_adapter_is_caught_by_the_tests_of_its_fault(
     sloppy: type[Sloppy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outcome = ran(sloppy.__name__, monkeypatch)
+    outcome = ran(sloppy, monkeypatch)
     assert not outcome.passed & set(sloppy.caught_by)
     assert set(sloppy.caught_by) <= set(outcome.failed)
     assert re.search(sloppy.says, outcome.failed[sloppy.caught_by[0]])

@@ -27,7 +27,7 @@ Writing an adapter
 4. Compare text by its code points (a binary collation), and keep times as `authmw.storage.moment` spells them or with their zone.
 5. A filter runs on declared indexes or raises; a page may end early as long as it gives a cursor; what has expired is given until `sweep` drops it.
 6. Say how the methods wait by `io`. On a loop, a caller may be cancelled at any await: bring the work to its end, or let go of what it held.
-7. Subclass the contract, and run it with several seeds and under load. `tests/adapters/sloppy_storages.py` in the source shows which test catches which fault.
+7. Subclass the contract, and run it with several seeds and under load. `tests/adapters/sloppy_storages.py` and `sloppy_answers.py` in the source show which test catches which fault.
 """
 
 from __future__ import annotations
