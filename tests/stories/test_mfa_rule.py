@@ -16,6 +16,7 @@ from authmw.testing import interleave
 from tests.oauth_provider import Provider
 from tests.stories.test_interleavings import Stage, refused
 from tests.stories.test_oauth import ADA, came_back, provided, signed_in
+from tests.stories.test_pre_hijacking import alive, asked, presented
 from tests.stories.test_totps import code as totp_code
 from tests.world import Answer, World, make_world
 
@@ -226,6 +227,40 @@ def test_a_name_is_changed_by_two_categories_once_two_are_enrolled(world: World)
     again = step(world.auth.storage.get(User, session["user_id"]))
     assert again is not None
     assert (again.trusted_metadata, again.untrusted_metadata) == ({}, {"theme": "dark"})
+
+
+def test_a_removed_factor_counts_no_longer_in_the_session_that_goes_on(both: tuple[World, Provider]) -> None:
+    """ACC-01, ACC-02, SES-07: who proved an app and removed it has one category left, and needs another for what needs two."""
+    world, _ = both
+    signed = world.sign_in(ADA)
+    world.clock.advance(seconds=2)
+    sent = world.backend(
+        "POST", "/v1/otps/sms/send", {"phone_number": PHONE, "session_token": signed["session_token"]}
+    ).json
+    signed = presented(
+        world, "sms", {"method_id": sent["phone_id"], "code": world.code()}, session_token=signed["session_token"]
+    ).json
+    made = world.backend("POST", "/v1/totps", {"user_id": signed["user_id"]}).json
+    world.clock.advance(seconds=2)
+    held = asked(world, "link")
+    fresh = presented(world, "link", held).json
+    body = {
+        "user_id": signed["user_id"],
+        "totp_code": totp_code(world, made["secret"]),
+        "session_token": fresh["session_token"],
+    }
+    both_factors = world.backend("POST", "/v1/totps/authenticate", body).json
+    assert world.visit("/mfa", f"authmw_session={both_factors['session_token']}").status == 200
+    gone = world.browser("DELETE", f"/sdk/v1/users/totps/{made['totp_id']}", token=both_factors["session_token"])
+    assert gone.status == 200, gone.json
+    kept = gone.json["data"]
+    told = world.backend("POST", "/v1/sessions/authenticate", {"session_token": kept["session_token"]}).json
+    assert [one["type"] for one in told["session"]["authentication_factors"]] == ["magic_link"]
+    refused = world.visit("/mfa", f"authmw_session={kept['session_token']}")
+    assert (refused.status, refused.json["error_type"]) == (401, "insufficient_factors")
+    name = world.browser("PUT", "/sdk/v1/users/me", {"name": {"first_name": "Eve"}}, token=kept["session_token"])
+    assert name.json["error_type"] == "insufficient_factors"
+    assert not alive(world, signed)
 
 
 # --- Settings.mfa ---
