@@ -16,7 +16,7 @@ from authmw.limits import Limit
 from authmw.operations import Call, Core
 from authmw.people.apps import ConnectedApp, Grant
 from authmw.platform.m2m.records import M2MClient
-from authmw.signin.limits import charge
+from authmw.signin.limits import charge, network_of
 from authmw.storage import And, Cursor, Update
 
 _BURST, _PER = 100, timedelta(minutes=1)
@@ -28,7 +28,9 @@ async def authenticate_secret(call: Call, client_id: str, client: M2MClient | Co
     Counted by client and address, so a stranger who guesses does not lock the client itself out (RAT-02). The count is cleared at once and not behind a
     commit: that the secret holds is true whatever becomes of the request, and most of these requests commit nothing.
     """
-    limit = Limit("client secret", (call.settings.project_id, client_id, call.caller.ip_address), _BURST, _PER)
+    limit = Limit(
+        "client secret", (call.settings.project_id, client_id, network_of(call.caller.ip_address)), _BURST, _PER
+    )
     await charge(call, limit)
     if not holds(call.core.roots, client_id, client.secrets if client else None, secret) or client is None:
         raise Refused("invalid_client")

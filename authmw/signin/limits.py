@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from authmw import drive
 from authmw.errors import Refused
@@ -68,8 +68,14 @@ def of_visitor(call: Call, name: str, burst: int, per: timedelta, ip_address: st
 
 
 def network_of(address: str) -> str:
-    """What one visitor has: an IPv4 address, or the first 64 bits of an IPv6 one; another text stands for itself."""
+    """What one visitor has: an IPv4 address, or the first 64 bits of an IPv6 one; another text stands for itself.
+
+    A backend that passes on what its server calls an IPv4 visitor (`::ffff:192.0.2.1`) names that visitor, and not all of IPv4.
+    """
     try:
-        return str(ip_network(f"{address}/64" if ":" in address else address, strict=False))
+        met = ip_address(address)
+        if isinstance(met, IPv6Address):
+            return str(ip_network(met.ipv4_mapped or f"{address}/64", strict=False))
+        return str(ip_network(met))
     except ValueError:
         return address

@@ -22,6 +22,7 @@ from authmw.operations import Call
 from authmw.people.records import Part
 from authmw.signin.complete import Asked, Proof, complete
 from authmw.signin.keys import KeyRing
+from authmw.signin.limits import network_of
 from authmw.storage import Insert, Update, Write
 
 
@@ -40,7 +41,9 @@ def check_public(call: Call, public_token: str) -> None:
 
 def starts(call: Call) -> Limit:
     """What a stranger can make us store, by address."""
-    return Limit("oauth starts", (call.settings.project_id, call.caller.ip_address), 120, timedelta(minutes=1))
+    return Limit(
+        "oauth starts", (call.settings.project_id, network_of(call.caller.ip_address)), 120, timedelta(minutes=1)
+    )
 
 
 async def by_id_token(call: Call, directory: Directory, provider: str, id_token: str) -> tuple[Result, dict[str, Any]]:

@@ -20,7 +20,7 @@ from authmw.operations import Call
 from authmw.people.apps import ConnectedApp
 from authmw.platform.connected_apps.rules import check_redirect_url, check_urls
 from authmw.ports import FetchRequest
-from authmw.signin.limits import charge
+from authmw.signin.limits import charge, network_of
 from authmw.storable import MAX_KEY
 from authmw.urls import Malformed, split_url
 
@@ -134,7 +134,7 @@ class Documents:
         project, hour = call.settings.project_id, timedelta(hours=1)
         await charge(
             call,
-            Limit("client documents", (project, call.caller.ip_address), 20, hour),
+            Limit("client documents", (project, network_of(call.caller.ip_address)), 20, hour),
             Limit("client documents of a project", (project,), 1000, hour),
         )
         answer = await fetch(call, FetchRequest(url=url, headers=JSON, maximum_bytes=LARGEST), refusal=REFUSAL)

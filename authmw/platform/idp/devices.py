@@ -52,7 +52,7 @@ from authmw.platform.idp.rules import (
 from authmw.scopes import parted
 from authmw.settings import Settings
 from authmw.signin.keys import KeyRing
-from authmw.signin.limits import charge
+from authmw.signin.limits import charge, network_of, of_visitor
 from authmw.storage import Insert, Update
 
 LETTERS = 8
@@ -101,7 +101,8 @@ class Devices(Product):
         call = current_call()
         _check(call, project_id)
         app = await client_of(call, client_id, client_secret, self._documents)
-        await charge(call, Limit("device requests", (call.settings.project_id, call.caller.ip_address), 60, _MINUTE))
+        asked_from = network_of(call.caller.ip_address)
+        await charge(call, Limit("device requests", (call.settings.project_id, asked_from), 60, _MINUTE))
         try:
             scopes = asked_scopes(call.settings, parted(scope))
         except Refused:
@@ -238,7 +239,7 @@ class Devices(Product):
         await charge(
             call,
             Limit("device codes of a person", (project, subject_id), 20, DEVICE_LIFE),
-            Limit("device codes from an address", (project, call.caller.ip_address), 100, DEVICE_LIFE),
+            *of_visitor(call, "device codes from an address", 100, DEVICE_LIFE),
         )
         canonical = canonical_user_code(user_code)
         request = await _request_of(call, canonical)

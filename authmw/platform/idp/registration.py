@@ -26,7 +26,7 @@ from authmw.platform.idp.pushed import REQUEST_URI, pushed_request
 from authmw.platform.idp.records import PushedRequest
 from authmw.platform.idp.rules import asked_scopes, check_request, checked_challenge, checked_prompt, checked_resources
 from authmw.scopes import parted
-from authmw.signin.limits import charge
+from authmw.signin.limits import charge, network_of
 from authmw.storage import Insert
 
 UNUSED = timedelta(days=1)
@@ -181,7 +181,7 @@ async def _charge(call: Call) -> None:
     project, hour = call.settings.project_id, timedelta(hours=1)
     await charge(
         call,
-        Limit("registration", (project, call.caller.ip_address), 10, hour),
+        Limit("registration", (project, network_of(call.caller.ip_address)), 10, hour),
         Limit("registrations", (project,), 100, hour),
     )
 
