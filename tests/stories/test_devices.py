@@ -222,3 +222,14 @@ def test_a_browser_speaks_for_whom_it_is_signed_in_as(world: World) -> None:
     submit = {**body, "consent_granted": True}
     assert world.browser("POST", "/sdk/v1/idp/oauth/device/submit", submit, token=token).status == 200
     assert asks(one, begun).status == 200
+
+
+def test_a_device_gets_nothing_that_its_person_cannot_give(world: World) -> None:
+    """Somebody without a number gives none away; who could give nothing of what is asked for is told so."""
+    one = app(world)
+    begun = begins(one, scope="openid phone")
+    assert by_backend(one, begun).status == 200
+    assert asks(one, begun).json["scope"] == "openid"
+    begun = begins(one, scope="phone")
+    assert by_backend(one, begun).json["error_type"] == "oauth_invalid_scope_requested"
+    assert asks(one, begun).json["error"] == "authorization_pending"

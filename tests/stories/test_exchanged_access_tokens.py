@@ -142,3 +142,15 @@ def test_a_token_that_is_bound_to_a_key_is_not_exchanged_without_the_key(world: 
     assert got.json["token_type"] == "DPoP"
     refused = exchange(world, got.json["access_token"])
     assert (refused.status, refused.json["error_type"]) == (400, INVALID)
+
+
+def test_in_a_browser_it_makes_a_session_beside_the_one_that_is_there(world: World, own: App) -> None:
+    """The session that a browser carries is another app's: it is neither stepped up by the token nor replaced."""
+    body = {"access_token": granted(own), "session_duration_minutes": 60}
+    answer = world.browser("POST", f"/sdk{PATH}", body, token=own.person["session_token"])
+    assert answer.status == 200, answer.json
+    session = answer.json["data"]["session"]
+    assert session["session_id"] != own.person["session"]["session_id"]
+    assert [one["delivery_method"] for one in session["authentication_factors"]] == ["oauth_access_token_exchange"]
+    before = world.backend("POST", "/v1/sessions/authenticate", {"session_token": own.person["session_token"]}).json
+    assert [one["type"] for one in before["session"]["authentication_factors"]] == ["magic_link"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
 
+from authmw.crypto import tokens
 from tests.oauth_provider import Provider
 from tests.stories.test_oauth import ADA, begun, called_back, came_back, landing, signed_in
 from tests.stories.test_oauth import google as google
@@ -110,3 +112,35 @@ def test_an_identity_that_was_asked_for_before_a_second_factor_was_enrolled_ente
     refused = world.browser("POST", "/sdk/v1/oauth/authenticate", body, token=session["session_token"])
     assert (refused.status, refused.json["error_type"]) == (401, "insufficient_factors")
     assert world.backend("GET", f"/v1/users/{session['user_id']}").json["providers"] == []
+
+
+@pytest.mark.parametrize("asker", ["session", "user_id"])
+def test_an_identity_that_waits_is_dead_once_the_session_or_all_of_them_were_ended(
+    asker: str, google: tuple[World, Provider]
+) -> None:
+    """A212, ACC-06: the victim ends what they can see; the attacker's identity, already on its way, does not come in behind."""
+    world, provider = google
+    stolen = world.sign_in("bob@example.org")
+    made = world.backend("POST", "/v1/totps", {"user_id": stolen["user_id"]}).json
+    body = {"user_id": stolen["user_id"], "totp_code": totp_code(world, made["secret"])}
+    assert world.backend("POST", "/v1/totps/authenticate", body).status == 200
+    named = {"session_token": stolen["session_token"]} if asker == "session" else {"user_id": stolen["user_id"]}
+    attach = world.backend("POST", "/v1/oauth/attach", {"provider": "google", **named}).json
+    token = came_back(world, provider, oauth_attach_token=attach["oauth_attach_token"])
+    if asker == "session":
+        assert world.backend("POST", "/v1/sessions/revoke", named).status == 200
+    else:
+        assert world.backend("DELETE", f"/v1/users/totps/{made['totp_id']}").status == 200
+    assert signed_in(world, token).json["error_type"] == "invalid_oauth_attach_token"
+    assert world.backend("GET", f"/v1/users/{stolen['user_id']}").json["providers"] == []
+
+
+def test_ten_tries_use_a_token_up_whoever_makes_them(google: tuple[World, Provider]) -> None:
+    """RAT-01: who stole a token without its verifier guesses ten times, and its owner begins again."""
+    world, provider = google
+    verifier = "v" * 43
+    challenge = tokens.base64url(hashlib.sha256(verifier.encode()).digest())
+    token = came_back(world, provider, code_challenge=challenge)
+    for _ in range(10):
+        assert signed_in(world, token, code_verifier="w" * 43).json["error_type"] == "pkce_mismatch"
+    assert signed_in(world, token, code_verifier=verifier).json["error_type"] == "oauth_token_not_found"

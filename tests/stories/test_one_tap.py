@@ -104,3 +104,30 @@ def test_a_native_id_token_signs_in_once_with_the_nonce_of_its_app(name: str, ho
             assert refused.json["error_type"] == "oauth_flow_callback_error"
         assert sent(good, nonce="raw").status == 200
         assert sent(good, nonce="raw").json["error_type"] == "oauth_flow_callback_error"
+
+
+def test_an_attach_token_adds_one_native_identity_and_only_in_the_session_that_asked(
+    google: tuple[World, Provider],
+) -> None:
+    """OAU-07, ACC-06: a second identity needs another token, and nobody else's phone adds its owner's to the sender's account."""
+    world, provider = google
+    path = "/sdk/v1/oauth/google/id_token/authenticate"
+    mine = world.sign_in("mallory@example.org")["session_token"]
+    asked = world.browser("POST", "/sdk/v1/oauth/attach", {"provider": "google"}, token=mine)
+    attach = asked.json["data"]["oauth_attach_token"]
+
+    def adds(subject: str, nonce: str, **more: str) -> Answer:
+        body = {
+            "id_token": provider.id_token(nonce, sub=subject),
+            "nonce": nonce,
+            "oauth_attach_token": attach,
+            "session_duration_minutes": 60,
+        }
+        return world.browser("POST", path, body, **more)
+
+    assert adds("g-1", "one").json["error_type"] == "invalid_oauth_attach_token"
+    added = adds("g-1", "two", token=mine)
+    assert added.status == 200, added.json
+    again = added.json["data"]["session_token"]
+    assert adds("g-2", "three", token=again).json["error_type"] == "invalid_oauth_attach_token"
+    assert len(world.browser("GET", "/sdk/v1/users/me", token=again).json["data"]["providers"]) == 1
