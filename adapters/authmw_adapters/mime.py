@@ -19,6 +19,7 @@ _ADDRESS = re.compile(
     r"@(?P<domain>[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*)",
     re.ASCII,
 )
+# The library takes a value that is set for one that was received: what stands encoded in it is decoded and written as it is, line breaks and all (RFC 2047).
 _ENCODED_WORD = re.compile(r"=\?.*\?=")
 # Headers hold no controls, line separators, directions or zero widths; bodies may hold tabs and line feeds.
 _NOT_IN_HEADERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
@@ -63,7 +64,7 @@ class Sender:
         checked = mailbox(self.address)
         if checked is None:
             raise Misconfigured("from_address must be one plain address such as auth@example.org.")
-        if len(self.name) > _MAXIMUM_NAME or _NOT_IN_HEADERS.search(self.name):
+        if len(self.name) > _MAXIMUM_NAME or _may_hold_more(self.name):
             raise Misconfigured(f"from_name must be one line of at most {_MAXIMUM_NAME} characters.")
         object.__setattr__(self, "mailbox", checked)
 
@@ -103,7 +104,7 @@ def _checked(message: EmailMessage) -> Mailbox:
     recipient = mailbox(message.to)
     if recipient is None:
         raise _unsafe("recipient")
-    if not message.subject or len(message.subject) > _MAXIMUM_SUBJECT or _NOT_IN_HEADERS.search(message.subject):
+    if not message.subject or len(message.subject) > _MAXIMUM_SUBJECT or _may_hold_more(message.subject):
         raise _unsafe("subject")
     if not _MESSAGE_ID.fullmatch(message.message_id):
         raise _unsafe("message id")
@@ -113,6 +114,11 @@ def _checked(message: EmailMessage) -> Mailbox:
         if _NOT_IN_BODIES.search(body):
             raise _unsafe(part)
     return recipient
+
+
+def _may_hold_more(text: str) -> bool:
+    """Whether a header made of this could be more than one line of its own words."""
+    return bool(_NOT_IN_HEADERS.search(text) or _ENCODED_WORD.search(text))
 
 
 def _unsafe(part: str) -> SendingFailed:

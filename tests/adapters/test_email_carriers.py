@@ -145,8 +145,10 @@ def test_a_carrier_that_hangs_up_can_be_asked_again(make: Make) -> None:
         attrs.evolve(MESSAGE, to="ada@example.org, eve@example.org"),
         attrs.evolve(MESSAGE, to="ada@example.org\r\nBcc: eve@example.org"),
         attrs.evolve(MESSAGE, subject="Hello\r\nBcc: eve@example.org"),
+        attrs.evolve(MESSAGE, subject="Hello =?utf-8?q?=0D=0ABcc:_eve@example.org?="),
+        attrs.evolve(MESSAGE, subject="=?utf-8?b?DQpCY2M6IGV2ZUBleGFtcGxlLm9yZw==?="),
     ],
-    ids=["two", "header", "subject"],
+    ids=["two", "header", "subject", "encoded", "encoded-in-base64"],
 )
 def test_what_could_be_read_in_two_ways_never_leaves(make: Make, message: EmailMessage) -> None:
     with counter() as server:

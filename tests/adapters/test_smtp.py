@@ -70,15 +70,14 @@ def test_a_message_is_ascii_with_lines_of_at_most_998_characters(plain_server: M
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Acme", "Ümläut GmbH", 'A "quoted" name', "Eve <eve@example.net>, x", "=?utf-8?q?x?="]
+    "name", ["", "Acme", "Ümläut GmbH", 'A "quoted" name', "Eve <eve@example.net>, x", "Is = ? it"]
 )
 def test_the_senders_name_never_becomes_an_address(name: str, plain_server: Mailroom) -> None:
     send(plain_server.port, from_name=name)
     [address] = parsed(plain_server.envelopes[0].content)["From"].addresses
 
     assert address.addr_spec == "auth@example.com"
-    if "=?" not in name:
-        assert address.display_name == name
+    assert address.display_name == name
 
 
 @pytest.mark.parametrize(
@@ -187,6 +186,17 @@ def refused_before_connecting(message: EmailMessage) -> SendingFailed:
 @pytest.mark.parametrize("injection", INJECTIONS + OTHERS)
 def test_a_control_character_in_the_subject_is_refused_before_connecting(injection: str) -> None:
     failed = refused_before_connecting(attrs.evolve(MESSAGE, subject=f"Hello{injection}"))
+
+    assert not failed.retryable
+    assert "eve" not in str(failed)
+
+
+@pytest.mark.parametrize(
+    "subject", ["Hi =?utf-8?q?=0D=0ABcc:_eve@example.net?=", "=?utf-8?b?DQpCY2M6IGV2ZUBleGFtcGxlLm5ldA==?= Hi"]
+)
+def test_an_encoded_word_in_the_subject_is_refused_for_it_may_hold_a_header(subject: str) -> None:
+    """RFC 2047 section 2. CSR-05."""
+    failed = refused_before_connecting(attrs.evolve(MESSAGE, subject=subject))
 
     assert not failed.retryable
     assert "eve" not in str(failed)
@@ -412,6 +422,7 @@ def test_nothing_of_a_message_or_password_prints() -> None:
         {"from_address": "=?utf-8?q?eve?=@example.com"},
         {"from_name": "Acme\r\nBcc: eve@example.net"},
         {"from_name": "Acme\x00"},
+        {"from_name": "=?utf-8?q?Acme=0D=0ABcc:_eve@example.net?="},
         {"from_name": "A" * 101},
     ],
 )
