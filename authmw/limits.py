@@ -39,6 +39,11 @@ class Limit:
             message = f"The limit {self.name} cannot be counted."
             raise ValueError(message)
 
+    @classmethod
+    def during(cls, life: timedelta, name: str, key: tuple[str, ...], burst: int) -> Limit:
+        """So many of something that lives no longer than `life`: none comes back meanwhile, and the count of what is over ends by itself, as one that never refills would not."""
+        return cls(name, key, burst, life * burst)
+
     @property
     def whole(self) -> int:
         """How long it takes to refill from nothing, in nanoseconds; 0 if it never does."""

@@ -13,7 +13,7 @@ import attrs
 from authmw.crypto import tokens
 from authmw.factors.challenges import Challenge, check_attributes, check_pkce
 from authmw.limits import Limit
-from authmw.operations import Call
+from authmw.operations import SKEW, Call
 from authmw.parameters import Attributes, MatchOptions
 from authmw.people.records import Email, Subject
 from authmw.signin.limits import charge
@@ -71,8 +71,9 @@ async def check_link(
     verifier: str | None,
 ) -> None:
     """Refused unless whoever presents a link is who it may be presented by; each look is counted before."""
-    tries = Limit("link", (call.settings.project_id, challenge.challenge_id), TRIES, None)
-    await charge(call, tries, refusal=refusal)
+    life = challenge.expires_at - challenge.created_at + SKEW
+    tries = Limit.during(life, "link", (call.settings.project_id, challenge.challenge_id), TRIES)
+    await charge(call, tries, refusal=refusal, tells_wait=False)
     matching, given = options or MatchOptions(), attributes or Attributes()
     check_attributes(
         challenge,

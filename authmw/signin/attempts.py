@@ -20,7 +20,7 @@ from authmw.errors import Refused
 from authmw.ledger.commits import commit
 from authmw.limits import Limit
 from authmw.messages import Notice
-from authmw.operations import Call
+from authmw.operations import SKEW, Call
 from authmw.people.notices import notify_of
 from authmw.people.records import Lock, Subject
 from authmw.people.rules import check_unlocked
@@ -50,6 +50,8 @@ class Guess:
     """The id of the part whose failures in a row are counted: an e-mail's, a phone number's, a TOTP's."""
     challenge: tuple[str, ...] = ()
     """What names the challenge that five guesses end; nothing for a secret that stands (a password), which only the other two limits guard."""
+    life: timedelta = timedelta(0)
+    """How long that challenge can be guessed at."""
     refusal: str
     """The error type of every wrong guess."""
     by_own_session: bool = False
@@ -57,12 +59,13 @@ class Guess:
 
 
 def guess_limits(project_id: str, guess: Guess, locks: LockRules) -> tuple[Limit, ...]:
-    """What a guess is counted by; none of them refills."""
+    """What a guess is counted by: of them the first refills when the challenge is over, the others never."""
     authenticator = Limit("failures", (project_id, guess.authenticator), FAILURES, None)
     before_a_lock = Limit(_BEFORE_A_LOCK, (project_id, guess.subject.id, guess.factor), locks.threshold, None)
     if not guess.challenge:
         return authenticator, before_a_lock
-    return Limit("guesses", (project_id, *guess.challenge), GUESSES, None), authenticator, before_a_lock
+    guesses = Limit.during(guess.life + SKEW, "guesses", (project_id, *guess.challenge), GUESSES)
+    return guesses, authenticator, before_a_lock
 
 
 async def count_guess(call: Call, guess: Guess) -> None:
@@ -73,7 +76,8 @@ async def count_guess(call: Call, guess: Guess) -> None:
     """
     check_open(call, guess)
     try:
-        await charge(call, *guess_limits(call.settings.project_id, guess, call.settings.locks), refusal=guess.refusal)
+        limits = guess_limits(call.settings.project_id, guess, call.settings.locks)
+        await charge(call, *limits, refusal=guess.refusal, tells_wait=False)
     except Refused as refused:
         if refused.limit != _BEFORE_A_LOCK:
             raise

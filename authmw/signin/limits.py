@@ -15,15 +15,15 @@ from authmw.people.directory import in_sandbox
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 
-async def charge(call: Call, *limits: Limit, refusal: str = "too_many_requests") -> None:
-    """Take one of each limit, once however often the body repeats. Refused with the wait if there is no room."""
+async def charge(call: Call, *limits: Limit, refusal: str = "too_many_requests", tells_wait: bool = True) -> None:
+    """Take one of each limit, once however often the body repeats. Refused with the wait if there is no room; without it where what is counted is over by then."""
     limiter = call.core.limiter
 
     async def take() -> None:
         try:
             await drive.using(limiter.io, limiter.take, *limits, now=call.now)
         except LimitReached as reached:
-            refused = Refused(refusal, retry_after=reached.retry_after)
+            refused = Refused(refusal, retry_after=reached.retry_after if tells_wait else None)
             refused.limit = reached.name
             raise refused from None
 

@@ -43,10 +43,10 @@ from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.challenges import Challenge, check_pkce, checked_pkce_challenge
 from authmw.factors.oauth.exchange import Directory, Known
-from authmw.factors.oauth.rules import LIFE, authorization_url, check_callback_issuer, scopes_of
+from authmw.factors.oauth.rules import LIFE, TOKEN_LIFE, authorization_url, check_callback_issuer, scopes_of
 from authmw.ledger.commits import commit
 from authmw.limits import Limit
-from authmw.operations import Call, Core, Product, current_call, operation
+from authmw.operations import SKEW, Call, Core, Product, current_call, operation
 from authmw.parameters import JWT, URL, Claims, Id, SessionMinutes, TelemetryId, Text, Token
 from authmw.people.directory import user_by_reference
 from authmw.rows import Row
@@ -253,8 +253,9 @@ class OAuth(Product):
             proof, part, granted = await sandbox_proof(call)
             return await answered(call, self.keys, proof, part, granted, asked)
         waiting = waiting_of(await call.storage.find(Challenge, "digest", (tokens.digest(token),)), call, RESULT)
-        tries = Limit("oauth token", (call.settings.project_id, waiting.challenge_id), 10, None)
-        await charge(call, tries, refusal="oauth_token_not_found")
+        ident = call.settings.project_id, waiting.challenge_id
+        tries = Limit.during(TOKEN_LIFE + SKEW, "oauth token", ident, 10)
+        await charge(call, tries, refusal="oauth_token_not_found", tells_wait=False)
         check_pkce(waiting.pkce, code_verifier)
         result = result_of(call, waiting)
         await check_same_session(call, self.keys, result, session_token, session_jwt)

@@ -68,6 +68,7 @@ def guess_at(challenge: Challenge, user: User, *, by_own_session: bool) -> Guess
         factor=f"otp:{_CHANNELS[challenge.purpose]}",
         authenticator=challenge.method_id,
         challenge=(challenge.method_id, challenge.generation),
+        life=challenge.expires_at - challenge.created_at,
         refusal="unable_to_auth_otp_code",
         by_own_session=by_own_session,
     )

@@ -21,7 +21,7 @@ from authmw.consumer.totps.responses import (
 from authmw.crypto import tokens
 from authmw.errors import Refused
 from authmw.factors.recovery_codes.rules import CHARACTERS, COUNT, canonical, listed, without, written
-from authmw.factors.totp.rules import SEED_BYTES, accepted_step, base32, provisioning_uri, step_of
+from authmw.factors.totp.rules import SEED_BYTES, STEP, accepted_step, base32, provisioning_uri, step_of
 from authmw.ledger.commits import commit
 from authmw.messages import Notice
 from authmw.operations import Call, Core, Product, current_call, operation
@@ -227,6 +227,7 @@ def _guess(call: Call, held: Instance, factor: str, refusal: str) -> Guess:
         factor=factor,
         authenticator=held.part.part_id,
         challenge=(factor, held.part.part_id, str(step_of(call.now))),
+        life=timedelta(seconds=STEP),
         refusal=refusal,
         by_own_session=call.caller.audience == "browser",
     )
