@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, TypeAlias
 from unittest.mock import patch
 
-import sqlalchemy as sa
 from redis import Redis
+from sqlalchemy.dialects.mysql.mysqldb import MySQLDialect_mysqldb
+from sqlalchemy.engine.default import DefaultDialect
 
 Said: TypeAlias = tuple[str, Any]
 """A statement, or a command of Redis, and its parameters; a list of them where it is said for each."""
@@ -53,14 +54,33 @@ class Heard:
 
     @contextmanager
     def _engines(self) -> Generator[None]:
-        def before(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-            self.hear(statement, list(parameters) if many else parameters)
+        """By the dialects, and not by events: an engine on which anybody has ever listened pays for it at each statement, and is no longer what a host has."""
+        hear = self.hear
 
-        sa.event.listen(sa.Engine, "before_cursor_execute", before)
-        try:
+        def one(dialect: Any, cursor: Any, statement: str, parameters: Any, context: Any = None) -> Any:
+            hear(statement, parameters)
+            return execute(dialect, cursor, statement, parameters, context)
+
+        def bare(dialect: Any, cursor: Any, statement: str, context: Any = None) -> Any:
+            hear(statement, ())
+            return execute_bare(dialect, cursor, statement, context)
+
+        execute, execute_bare = DefaultDialect.do_execute, DefaultDialect.do_execute_no_params
+        with ExitStack() as stack:
+            stack.enter_context(patch.object(DefaultDialect, "do_execute", one))
+            stack.enter_context(patch.object(DefaultDialect, "do_execute_no_params", bare))
+            for kind in (DefaultDialect, MySQLDialect_mysqldb):
+                stack.enter_context(patch.object(kind, "do_executemany", self._many(kind)))
             yield
-        finally:
-            sa.event.remove(sa.Engine, "before_cursor_execute", before)
+
+    def _many(self, kind: type[DefaultDialect]) -> Any:
+        execute = kind.do_executemany
+
+        def many(dialect: Any, cursor: Any, statement: str, parameters: Any, context: Any = None) -> Any:
+            self.hear(statement, list(parameters))
+            return execute(dialect, cursor, statement, parameters, context)
+
+        return many
 
     @contextmanager
     def _sqlite(self) -> Generator[None]:
