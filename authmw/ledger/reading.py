@@ -50,14 +50,23 @@ class Remembering:
         return cast("R | None", self._by_key[place])
 
     async def find(self, kind: type[R], index: str, value: Value) -> R | None:
-        """As the storage behind it, once; a record already read is the one that was read first."""
+        """As the storage behind it, once; a record already read is the one that was read first, and is not asked for again where it holds the value itself."""
         place = (kind, index, value)
         if place not in self._by_index:
-            found = await self._storage.find(kind, index, value)
+            found = self._holder(kind, index, value) or await self._storage.find(kind, index, value)
             if found is not None:
                 found = cast("R", self._by_key.setdefault((kind, key_of(found)), found))
             self._by_index[place] = found
         return cast("R | None", self._by_index[place])
+
+    def _holder(self, kind: type[R], name: str, value: Value) -> R | None:
+        """The record that holds a value, if it was read: nobody else has it as long as that record has not changed, which the commit checks."""
+        index = description(kind).index(name)
+        if index.unique:
+            for (other, _), record in self._by_key.items():
+                if other is kind and record is not None and value in index.of(record):
+                    return cast("R", record)
+        return None
 
     async def page(
         self, kind: type[R], where: Filter, *, order: Order = Order(), after: Cursor | None = None, limit: int
