@@ -148,7 +148,7 @@ class SQLiteStorage:
         return cast("Table[R]", table)
 
     def _judged(self, connection: sqlite3.Connection, write: Write) -> _Change | None:
-        """What a write changes, None for a check that holds. Conflict if it does not apply to what is stored."""
+        """What a write changes, None for a check that holds. Conflict if it is known already not to apply to what is stored; else its row's step finds out."""
         table = self._table(type(write.record))
         key = key_of(write.record)
         if isinstance(write, Check):
@@ -156,13 +156,14 @@ class SQLiteStorage:
             if row is None or row[0] != write.record.version:
                 raise _changed(table)
             return None
+        if isinstance(write, Insert):
+            return _Change(table, write, None)
+        if not table.sides:
+            # Nothing that was there is to be taken away with it, so what is there need not be read.
+            return _Change(table, write, write.record)
         row = connection.execute(table.get, (key,)).fetchone()
         old = table.read(row) if row else None
-        if isinstance(write, Insert):
-            if old is not None:
-                message = f"A record of {table.description.kind} has this key."
-                raise Conflict(message)
-        elif old is None or old.version != write.record.version:
+        if old is None or old.version != write.record.version:
             raise _changed(table)
         return _Change(table, write, old)
 
@@ -190,7 +191,13 @@ class _Change(Change):
         """Write the row on the condition of its version. Conflict if that does not hold."""
         record, table = self.write.record, self.table
         if isinstance(self.write, Insert):
-            connection.execute(table.insert, table.write(record, record.version + 1))
+            try:
+                connection.execute(table.insert, table.write(record, record.version + 1))
+            except sqlite3.IntegrityError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+                    raise
+                message = f"A record of {table.description.kind} has this key."
+                raise Conflict(message) from None
             return
         if isinstance(self.write, Delete):
             done = connection.execute(table.delete, (self.key, record.version))
