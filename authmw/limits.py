@@ -5,6 +5,7 @@ Law: a take charges all its limits or none, before whatever it guards is compare
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -49,7 +50,7 @@ class Limit:
         """How long it takes to refill from nothing, in nanoseconds; 0 if it never does."""
         return self.per // _MICROSECOND * 1000 if self.per is not None else 0
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """Where this limit is counted: a hash of its name and the parts of its key, each with its length."""
         parts = "".join(f"{len(part)}:{part}" for part in (self.name, *self.key))
