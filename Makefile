@@ -21,9 +21,10 @@ check: .venv/ready
 bench: .venv/bench-ready
 	PYTHONPATH=.:adapters .venv/bench/bin/python -m benchmarks $(if $(QUICK),--quick)
 
-# Sign-ins a second on the databases of this machine by one, two and four processes, beside their commits alone.
+# Sign-ins a second on the databases of this machine: by each flow, from its beginning to the session, and by one, two and four processes beside their commits alone.
 bench-databases: .venv/ready
-	PYTHONPATH=.:adapters $(BIN)/python -m benchmarks.databases
+	PYTHONPATH=.:adapters $(BIN)/python -m benchmarks.flow_rates $(if $(QUICK),--quick)
+	PYTHONPATH=.:adapters $(BIN)/python -m benchmarks.databases $(if $(QUICK),--quick)
 
 # What does not grow with the number of people: SIZE of them (a million, if not said) beside a thousand, loaded in bulk on PostgreSQL and SQLite.
 bench-growth: .venv/ready

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeAlias
 from unittest.mock import patch
 
-from redis import Redis
+from redis.connection import AbstractConnection
 from sqlalchemy.dialects.mysql.mysqldb import MySQLDialect_mysqldb
 from sqlalchemy.engine.default import DefaultDialect
 
@@ -19,6 +19,9 @@ Said: TypeAlias = tuple[str, Any]
 REDIS = "redis"
 DURABILITY = "durability"
 """What is said from here on is said on a connection of SQLite that waits for the disk as long as the parameter says."""
+
+_GREETINGS = {"HELLO", "AUTH", "CLIENT", "SELECT"}
+"""What a new connection to Redis says before it is asked for anything."""
 
 
 class Heard:
@@ -48,7 +51,7 @@ class Heard:
 
     @contextmanager
     def listening(self) -> Generator[None]:
-        """Hear what SQLAlchemy and the blocking client of Redis say meanwhile, and every connection to SQLite that is made meanwhile."""
+        """Hear what SQLAlchemy and blocking connections to Redis say meanwhile, and every connection to SQLite that is made meanwhile."""
         with self._engines(), self._sqlite(), self._redis():
             yield
 
@@ -105,13 +108,14 @@ class Heard:
 
     @contextmanager
     def _redis(self) -> Generator[None]:
-        execute = Redis.execute_command
+        send = AbstractConnection.send_command
 
-        def heard(client: Any, *arguments: Any, **options: Any) -> Any:
-            self.hear(REDIS, arguments)
-            return execute(client, *arguments, **options)
+        def heard(connection: Any, *arguments: Any, **options: Any) -> None:
+            if arguments[0].split()[0] not in _GREETINGS:
+                self.hear(REDIS, arguments)
+            send(connection, *arguments, **options)
 
-        with patch.object(Redis, "execute_command", heard):
+        with patch.object(AbstractConnection, "send_command", heard):
             yield
 
 

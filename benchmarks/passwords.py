@@ -254,7 +254,7 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, float]]:
     parser.add_argument("--quick", action="store_true", help="tiny work: shows that it runs, measures nothing")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder that the JSON is written to")
     chosen = parser.parse_args(arguments)
-    work: dict[str, int] = {"visits": 20, "rounds": 1, "people": 4} if chosen.quick else {}
+    work: dict[str, int] = {"visits": 20, "rounds": 1, "people": 2} if chosen.quick else {}
     figures: dict[str, dict[str, float]] = {}
     print(f"{'a protected page while people sign in':40}" + "".join(f"{column:>20}" for column in COLUMNS))
     for server in SERVERS:

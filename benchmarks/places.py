@@ -17,7 +17,7 @@ from redis import Redis, RedisError
 from authmw import drive
 from authmw.limits import RateLimiter
 from authmw.storage import Storage
-from authmw_adapters.redis import RedisLimiter
+from authmw_adapters.redis import RedisLimiter, RedisStorage
 from authmw_adapters.sqlalchemy import SQLAlchemyLimiter, SQLAlchemyStorage
 from authmw_adapters.sqlite import SQLiteLimiter, SQLiteStorage
 from benchmarks.hearing import DURABILITY, REDIS, Said
@@ -35,7 +35,8 @@ _SERVING = {
 
 @attrs.frozen
 class Database:
-    """A database that was made for a measurement and is empty; every process can open it. `path` is SQLite's; `redis` is where limits are, if not beside the records."""
+    """A database that was made for a measurement and is empty; every process can open it. `path` is SQLite's; `redis` is where limits are, if not beside the records, and where
+    there is nothing else, the records too."""
 
     path: str = ""
     url: sa.URL | None = None
@@ -47,8 +48,11 @@ class Database:
         """The storage and the limiter, each with connections of its own."""
         storage: Storage
         limiter: RateLimiter
-        if self.url is None:
+        if self.path:
             storage, limiter = SQLiteStorage(self.path), SQLiteLimiter(self.path)
+        elif self.url is None:
+            storage = RedisStorage(self.redis, prefix=f"{{{self.prefix}}}")
+            limiter = RedisLimiter(self.redis, self.prefix)
         else:
             storage = SQLAlchemyStorage(self.url)
             limiter = RedisLimiter(self.redis, self.prefix) if self.redis else SQLAlchemyLimiter(self.url)
@@ -118,9 +122,21 @@ def say_all(say: Say, said: list[Said]) -> None:
         say(statement, parameters)
 
 
+@contextmanager
+def made_in_redis(address: str) -> Generator[str]:
+    """A prefix in Redis under which nothing is; afterwards nothing again."""
+    prefix = f"authmw-bench-{uuid4().hex}"
+    try:
+        yield prefix
+    finally:
+        with Redis.from_url(address) as client:
+            for key in client.scan_iter(f"{{{prefix}}}*"):
+                client.delete(key)
+
+
 @attrs.frozen
 class Kind:
-    """A kind of database to measure on: in a file, or on a server at an address, with limits in Redis if there is an address of it."""
+    """A kind of database to measure on: in a file, on a server at an address, with limits in Redis if there is an address of it, or all in Redis."""
 
     url: sa.URL | None = None
     redis: str = ""
@@ -128,21 +144,24 @@ class Kind:
     @contextmanager
     def made(self) -> Generator[Database]:
         """An empty one, dropped afterwards."""
-        if self.url is None:
-            with tempfile.TemporaryDirectory(prefix="authmw-bench-") as folder:
+        with ExitStack() as stack:
+            prefix = stack.enter_context(made_in_redis(self.redis)) if self.redis else ""
+            if self.url is not None:
+                yield Database(url=stack.enter_context(self._created(self.url)), redis=self.redis, prefix=prefix)
+            elif self.redis:
+                yield Database(redis=self.redis, prefix=prefix)
+            else:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="authmw-bench-"))
                 yield Database(path=str(Path(folder) / "bench.sqlite3"))
-            return
-        name, prefix = f"authmw_bench_{uuid4().hex[:16]}", f"authmw-bench-{uuid4().hex}"
-        postgresql = self.url.get_backend_name() == "postgresql"
+
+    @contextmanager
+    def _created(self, url: sa.URL) -> Generator[sa.URL]:
+        name, postgresql = f"authmw_bench_{uuid4().hex[:16]}", url.get_backend_name() == "postgresql"
         with self.outside() as say:
             say(f"CREATE DATABASE {name}" + ("" if postgresql else " CHARACTER SET utf8mb4"))
         try:
-            yield Database(url=self.url.set(database=name), redis=self.redis, prefix=prefix)
+            yield url.set(database=name)
         finally:
-            if self.redis:
-                with Redis.from_url(self.redis) as client:
-                    for key in client.scan_iter(f"{{{prefix}}}*"):
-                        client.delete(key)
             with self.outside() as say:
                 say(f"DROP DATABASE {name}" + (" WITH (FORCE)" if postgresql else ""))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import cache
@@ -21,7 +22,6 @@ from authmw.ports import FetchAnswer, FetchRequest
 from authmw.testing.stand_ins import Person, StandIns
 from benchmarks.site import Site
 
-ADDRESS, NUMBER = "ada@example.org", "+14155552671"
 PASSWORD = "correct horse battery staple 42"
 LEGACY = "https://legacy.example"
 BACK = "https://app.example/back"
@@ -30,8 +30,8 @@ SignIn = Callable[[], Awaitable[Any]]
 
 
 @cache
-def key() -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+def key(person: int = 0) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(f"{person:k>32}".encode())
 
 
 class Services(StandIns):
@@ -39,7 +39,8 @@ class Services(StandIns):
 
     async def fetch(self, request: FetchRequest) -> FetchAnswer:
         if request.url == f"{LEGACY}/userinfo":
-            return FetchAnswer(status=200, body=b'{"email": "ada@example.org"}')
+            token = request.headers["authorization"].removeprefix("Bearer ")
+            return FetchAnswer(status=200, body=json.dumps({"email": token}).encode())
         return await super().fetch(request)
 
 
@@ -62,19 +63,21 @@ def settings(services: Services) -> dict[str, Any]:
 
 
 async def code_by_phone(site: Site, user_id: str) -> SignIn:
-    sent = await site.auth.otps.sms.send(phone_number=NUMBER, user_id=user_id)
+    number = f"+1415555{2671 + site.person}"
+    sent = await site.auth.otps.sms.send(phone_number=number, user_id=user_id)
     await site.auth.otps.authenticate(method_id=sent.phone_id, code=site.code())
     site.later()
-    sent = await site.auth.otps.sms.send(phone_number=NUMBER)
+    site.begins()
+    sent = await site.auth.otps.sms.send(phone_number=number)
     code = site.code()
     return lambda: site.auth.otps.authenticate(method_id=sent.phone_id, code=code, session_duration_minutes=60)
 
 
 async def password(site: Site, user_id: str) -> SignIn:
-    await site.auth.passwords.create(email="bob@example.org", password=PASSWORD)
-    return lambda: site.auth.passwords.authenticate(
-        email="bob@example.org", password=PASSWORD, session_duration_minutes=60
-    )
+    address = f"bob{site.person}@example.org"
+    await site.auth.passwords.create(email=address, password=PASSWORD)
+    site.begins()
+    return lambda: site.auth.passwords.authenticate(email=address, password=PASSWORD, session_duration_minutes=60)
 
 
 async def _enrolled(site: Site, user_id: str) -> Any:
@@ -86,24 +89,28 @@ async def _enrolled(site: Site, user_id: str) -> Any:
 
 async def authenticator_app(site: Site, user_id: str) -> SignIn:
     made = await _enrolled(site, user_id)
+    site.begins()
     code = pyotp.TOTP(made.secret).at(site.now() + timedelta(seconds=30))
     return lambda: site.auth.totps.authenticate(user_id=user_id, totp_code=code, session_duration_minutes=60)
 
 
 async def recovery_code(site: Site, user_id: str) -> SignIn:
     code = (await _enrolled(site, user_id)).recovery_codes[0]
+    site.begins()
     return lambda: site.auth.totps.recover(user_id=user_id, recovery_code=code, session_duration_minutes=60)
 
 
 async def wallet(site: Site, user_id: str) -> SignIn:
-    address = base58.encode(key().public_key().public_bytes_raw())
+    own = key(site.person)
+    address = base58.encode(own.public_key().public_bytes_raw())
     named: dict[str, Any] = {"crypto_wallet_type": "solana", "crypto_wallet_address": address}
 
     async def signed() -> str:
         text = (await site.auth.crypto_wallets.authenticate_start(**named)).challenge
-        return base58.encode(key().sign(text.encode()))
+        return base58.encode(own.sign(text.encode()))
 
     await site.auth.crypto_wallets.authenticate(**named, signature=await signed())
+    site.begins()
     signature = await signed()
     return lambda: site.auth.crypto_wallets.authenticate(**named, signature=signature, session_duration_minutes=60)
 
@@ -115,7 +122,7 @@ async def provider(site: Site, user_id: str) -> SignIn:
     async def landed() -> str:
         started = await auth.oauth.start(provider="google", public_token=auth.settings.public_token)
         asked = {name: values[0] for name, values in parse_qs(urlsplit(started.redirect_url).query).items()}
-        back = services.agree("google", asked, Person(email=ADDRESS, verified=True))
+        back = services.agree("google", asked, Person(email=site.address, verified=True))
         there = await auth.oauth.callback(
             oauth_callback_id=urlsplit(back.url).path.rpartition("/")[2],
             binding=started.binding,
@@ -125,20 +132,31 @@ async def provider(site: Site, user_id: str) -> SignIn:
         return parse_qs(urlsplit(there.redirect_url).query)["token"][0]
 
     await auth.oauth.authenticate(token=await landed())
+    site.begins()
     token = await landed()
     return lambda: auth.oauth.authenticate(token=token, session_duration_minutes=60)
 
 
 async def trusted_token(site: Site, user_id: str) -> SignIn:
-    await site.auth.users.update(user_id=user_id, external_id="ada-1")
+    await site.auth.users.update(user_id=user_id, external_id=f"ada-{site.person}")
     now = int(site.now().timestamp())
-    claims = {"iss": LEGACY, "aud": "bench", "sub": "ada-1", "iat": now, "exp": now + 600, "jti": tokens.token()}
+    claims = {
+        "iss": LEGACY,
+        "aud": "bench",
+        "sub": f"ada-{site.person}",
+        "iat": now,
+        "exp": now + 600,
+        "jti": tokens.token(),
+    }
     token = jwt.encode(claims, key(), "EdDSA")
+    site.begins()
     return lambda: site.auth.sessions.attest(profile_id="legacy", token=token, session_duration_minutes=60)
 
 
 async def migrated_session(site: Site, user_id: str) -> SignIn:
-    return lambda: site.auth.sessions.migrate(session_token="theirs", session_duration_minutes=60)
+    address = site.address
+    site.begins()
+    return lambda: site.auth.sessions.migrate(session_token=address, session_duration_minutes=60)
 
 
 async def own_app(site: Site, user_id: str) -> SignIn:
@@ -162,10 +180,12 @@ async def own_app(site: Site, user_id: str) -> SignIn:
     got = await auth.idp.exchange_code(
         client_id=app.client_id, code=agreed.authorization_code, redirect_uri=BACK, code_verifier=VERIFIER
     )
+    site.begins()
     return lambda: auth.sessions.exchange_access_token(access_token=got.access_token, session_duration_minutes=60)
 
 
 async def impersonation(site: Site, user_id: str) -> SignIn:
+    site.begins()
     started = await site.auth.impersonation.start(
         user_id=user_id, impersonator_id="staff", impersonator_email_address="staff@example.org"
     )
