@@ -87,6 +87,23 @@ def in_child(forget: Callable[[], None]) -> None:
     after_fork(forked)
 
 
+class Lock:
+    """A lock of this process: a child that was forked while a thread held it begins with one that nobody holds, for that thread is not there to let it go."""
+
+    def __init__(self) -> None:
+        self._forget()
+        in_child(self._forget)
+
+    def _forget(self) -> None:
+        self._held = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._held.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._held.release()
+
+
 class Home:
     """The loop that asynchronous adapters live on: the host's once it is known, else a private one in a thread of its own."""
 

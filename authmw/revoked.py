@@ -7,10 +7,11 @@ has other processes told (`authmw.spreading`).
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
+
+from authmw import drive
 
 HELD = timedelta(seconds=360)
 MOST = 50_000
@@ -23,7 +24,7 @@ class Denied:
     def __init__(self, held: timedelta = HELD) -> None:
         self.held = held
         """For so long what was ended is held: longer than a JWT may live that knows nothing of it."""
-        self._lock = threading.Lock()
+        self._lock = drive.Lock()
         # In the order of their ends. An end that is told again never leaves the set meanwhile: whoever asks takes no lock.
         self._sessions: OrderedDict[str, datetime] = OrderedDict()
         self._epochs: OrderedDict[str, tuple[int, datetime]] = OrderedDict()

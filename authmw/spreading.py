@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-import threading
 from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 import msgspec
 
+from authmw import drive
 from authmw.crypto.roots import RootKeys
 from authmw.ports import Notices
 from authmw.typed import from_json
@@ -49,7 +49,7 @@ class Spreader:
         self._notices = notices
         self._core = core
         self._known: OrderedDict[bytes, None] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = drive.Lock()
         self._refused = False
 
     def start(self) -> None:

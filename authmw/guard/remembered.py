@@ -5,9 +5,10 @@ Law: what was judged before a revocation is never remembered after it.
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime
 from typing import Generic, TypeVar
+
+from authmw import drive
 
 T = TypeVar("T")
 
@@ -24,7 +25,7 @@ class Remembered(Generic[T]):
     """Values by text. Reading takes no lock."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = drive.Lock()
         self._held: dict[str | bytes, tuple[T, float]] = {}
         self.find = self._held.get
         """The value of a text and when its time is over, in seconds since 1970: whoever asks looks whether it is."""

@@ -5,10 +5,10 @@ Law: telling costs an attacker's flood one row a minute for each visitor, holds 
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
+from authmw import drive
 from authmw.clock import Clock
 from authmw.crypto import tokens
 from authmw.ledger.commits import KEPT
@@ -33,7 +33,7 @@ class Incidents:
         self._notes = notes
         self._clock = clock
         self._environment = environment
-        self._lock = threading.Lock()
+        self._lock = drive.Lock()
         self._told: dict[tuple[Incident, str], datetime] = {}
 
     def tell(self, incident: Incident, ip_address: str, visitor: str) -> None:

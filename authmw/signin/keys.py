@@ -13,7 +13,6 @@ was the active one a new key takes over at the next signature. It is left as it 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -57,7 +56,7 @@ class KeyRing:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._lock = threading.Lock()
+        self._lock = drive.Lock()
         self._keys: dict[str, SigningKey] = {}
         self._active: dict[str, str] = {}
         self._unreadable: frozenset[str] = frozenset()
