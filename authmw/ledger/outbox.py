@@ -28,6 +28,8 @@ from authmw.typed import from_msgpack
 FIRST_ATTEMPT = 10.0
 """Seconds that a caller waits for the first attempt."""
 LIFE = timedelta(days=1)
+LONGEST_WAIT = 3600.0
+"""Seconds that a carrier is left alone at most, whatever it or its adapter says."""
 _PURPOSE = "outgoing message"
 _log = logging.getLogger("authmw")
 
@@ -159,7 +161,9 @@ async def _failed(core: Core, outgoing: Outgoing, failure: SendingFailed) -> Sen
             for event in await _events_of(core, outgoing)
         ]
     if failure.retryable and now < outgoing.expires_at:
-        wait = timedelta(seconds=max(30 * 2 ** min(outgoing.attempts, 10), failure.retry_after or 0))
+        # Of what an adapter of somebody else's says, nothing may end the round in which others wait: it may be no number at all.
+        asked = min(LONGEST_WAIT, max(0.0, failure.retry_after or 0.0))
+        wait = timedelta(seconds=max(30 * 2 ** min(outgoing.attempts, 10), asked))
         again = Update(attrs.evolve(outgoing, attempts=outgoing.attempts + 1, due_at=now + wait))
         await _settled(core, again, *told)
     else:
