@@ -13,7 +13,7 @@ import pytest
 
 from authmw.drive import step
 from authmw.errors import Misconfigured, SendingFailed
-from authmw.ports import Fetcher, PhoneMessage
+from authmw.ports import IO, FetchAnswer, Fetcher, FetchRequest, PhoneMessage
 from authmw.testing import FixedClock
 from authmw_adapters.carriers import AWSCredentials, SNSSender, TwilioSender, VonageSender
 from authmw_adapters.carriers.aws import signed_headers
@@ -198,6 +198,56 @@ def test_a_signature_is_that_of_the_published_vectors(method: str, signature: st
         now=datetime(2015, 8, 30, 12, 36, tzinfo=UTC),
     )
     assert headers["Authorization"].endswith(f"Signature={signature}")
+
+
+class Kept:
+    """A fetcher that keeps what it is asked for."""
+
+    io: IO = "instant"
+    local = False
+
+    def __init__(self) -> None:
+        self.asked: list[FetchRequest] = []
+
+    async def fetch(self, request: FetchRequest) -> FetchAnswer:
+        self.asked.append(request)
+        return FetchAnswer(status=200, headers={}, body=b"{}")
+
+
+@pytest.mark.parametrize(
+    ("base", "host", "root"),
+    [
+        ("https://aws.example", "aws.example", ""),
+        ("https://aws.example:443", "aws.example", ""),
+        ("https://aws.example:8443", "aws.example:8443", ""),
+        ("https://proxy.example/to/aws", "proxy.example", "/to/aws"),
+    ],
+)
+def test_what_is_signed_is_what_is_sent(base: str, host: str, root: str) -> None:
+    """The fetcher leaves a usual port out of the Host header, and a path of the address stands before the carrier's own."""
+    fetcher = Kept()
+    step(SNSSender(fetcher, AWS, base_url=base, clock=FixedClock()).send(SMS))
+    (request,) = fetcher.asked
+    assert request.url == f"{base}/"
+    signed = signed_headers(
+        AWS,
+        "sns",
+        method="POST",
+        host=host,
+        path=f"{root}/",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        body=request.body,
+        now=FixedClock().now(),
+    )
+    assert request.headers["Authorization"] == signed["Authorization"]
+
+
+@pytest.mark.parametrize(
+    "base", ["https://a.example/", "ftp://a.example", "https://A.example", "https://a.example?x=1", ""]
+)
+def test_an_address_that_would_be_refused_at_each_message_is_refused_at_once(base: str) -> None:
+    with pytest.raises(Misconfigured, match="base_url"):
+        VonageSender(fetcher_for(1), api_key="key", api_secret=SECRET, sender="x", base_url=base)
 
 
 def test_credentials_do_not_print_and_must_fit_into_a_header() -> None:

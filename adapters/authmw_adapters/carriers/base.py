@@ -16,9 +16,12 @@ import msgspec
 from authmw.crypto.secret import Secret
 from authmw.errors import FetchFailed, Misconfigured, SendingFailed
 from authmw.ports import IO, FetchAnswer, Fetcher, FetchRequest
+from authmw.urls import Malformed, split_url
 
 _TEMPORARY = frozenset({408, 425, 429})
 _LONGEST_WAIT = 3600.0
+_USUAL = {"https": "443", "http": "80"}
+_NO_ADDRESS = "A carrier's base_url must be an address without a slash at its end."
 
 
 class Carrier:
@@ -28,9 +31,15 @@ class Carrier:
     """Seconds that the carrier has for its answer, at most 5."""
 
     def __init__(self, fetcher: Fetcher, base_url: str) -> None:
-        if base_url.endswith("/") or not base_url.startswith(("https://", "http://")):
-            raise Misconfigured("A carrier's base_url must be an address without a slash at its end.")
+        try:
+            url = split_url(base_url)
+        except Malformed:
+            raise Misconfigured(_NO_ADDRESS) from None
+        if url.scheme not in _USUAL or url.query is not None or url.path.endswith("/"):
+            raise Misconfigured(_NO_ADDRESS)
         self._fetcher = fetcher
+        self._host = url.host if url.port in (None, _USUAL[url.scheme]) else f"{url.host}:{url.port}"
+        self._root = url.path
         self._base_url = base_url
         self.io: IO = fetcher.io
 

@@ -7,7 +7,6 @@ read in two ways.
 from __future__ import annotations
 
 import base64
-from urllib.parse import urlsplit
 
 from authmw.clock import Clock, SystemClock
 from authmw.crypto.secret import Secret
@@ -71,8 +70,8 @@ class SESSender(EmailCarrier):
             self._credentials,
             "ses",
             method="POST",
-            host=urlsplit(self._base_url).netloc,
-            path=path,
+            host=self._host,
+            path=self._root + path,
             headers=headers,
             body=body,
             now=self._clock.now(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import urlsplit
 
 from authmw.clock import Clock, SystemClock
 from authmw.crypto.secret import Secret
@@ -125,8 +124,8 @@ class SNSSender(Carrier):
             self._credentials,
             "sns",
             method="POST",
-            host=urlsplit(self._base_url).netloc,
-            path="/",
+            host=self._host,
+            path=self._root + "/",
             headers=headers,
             body=body,
             now=self._clock.now(),
