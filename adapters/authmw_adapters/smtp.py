@@ -30,6 +30,8 @@ Security: TypeAlias = Literal["starttls", "tls", "none"]
 
 _PORTS: dict[Security, int] = {"starttls": 587, "tls": 465, "none": 25}
 _LATE = "The mail server did not answer in time."
+_LONGEST = 10.0
+"""Seconds of a conversation at most: so long the outbox waits for an attempt. One that lasted longer would go on while another process begins with the same message."""
 _READY = 220
 _OK = 250
 _WILL_FORWARD = 251
@@ -40,7 +42,7 @@ class SMTPEmailSender:
     """Hands each message to an SMTP server in a conversation of its own.
 
     `security` is "starttls" (port 587), "tls" (port 465), or "none" (port 25), which is for a server on this machine
-    only and takes no credentials. `context` replaces `ssl.create_default_context()`. `timeout` is in seconds and
+    only and takes no credentials. `context` replaces `ssl.create_default_context()`. `timeout` is in seconds, at most 10, and
     covers everything from connecting to the server's last word; only the resolution of the host's name is not
     interrupted by it. `client_name` is what EHLO says, by default the address literal of our end. Raises
     `authmw.errors.Misconfigured` for settings that cannot work or are not safe. May be used from any thread.
@@ -84,8 +86,8 @@ class SMTPEmailSender:
             yield "security none is for a server on this machine only."
         if not 0 < self._port < 65_536:
             yield "port must be from 1 to 65535."
-        if not 0 < self._timeout <= 300:
-            yield "timeout must be more than 0 and at most 300 seconds."
+        if not 0 < self._timeout <= _LONGEST:
+            yield f"timeout must be more than 0 and at most {_LONGEST:g} seconds."
         if self._client_name is not None and not _plain(self._client_name):
             yield "client_name must be a host name or an address literal."
         yield from self._faults_of_credentials()

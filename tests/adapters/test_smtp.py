@@ -404,7 +404,7 @@ def test_nothing_of_a_message_or_password_prints() -> None:
         {"host": "mail.example.com\r\n"},
         {"security": "maybe"},
         {"timeout": 0},
-        {"timeout": 301},
+        {"timeout": 10.5},
         {"timeout": float("nan")},
         {"username": "mailer", "security": "tls"},
         {"password": "correct horse", "security": "tls"},
