@@ -274,7 +274,14 @@ def setup_of(core: Core, notices: Notices | None = None) -> Iterator[Finding]:
     for channel, sender in (("email", core.email), ("sms", core.sms), ("whatsapp", core.whatsapp)):
         if settings.live and getattr(sender, "local", False):
             yield _warning(channel, f"{type(sender).__name__} keeps messages on this machine: nobody gets them.")
-    ports = {"storage": core.storage, "limiter": core.limiter, "fetcher": core.fetcher, "notices": notices}
+    cache = core.copies.cache if core.copies else None
+    ports = {
+        "storage": core.storage,
+        "limiter": core.limiter,
+        "fetcher": core.fetcher,
+        "notices": notices,
+        "session_cache": cache,
+    }
     for part, port in ports.items():
         if isinstance(port, Inspected):
             yield from (_warning(part, said) for said in port.inspect())

@@ -15,7 +15,7 @@ class Way:
     """Hands bytes on in both directions; what it loses ends the connection, as a network that breaks does, but for what it loses silently: then neither side hears of the other again."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._there = (host, port)
+        self.there = (host, port)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self.loses: Lost = "nothing"
@@ -35,7 +35,7 @@ class Way:
         with suppress(OSError):
             while True:
                 here, _ = self._listening.accept()
-                there = socket.create_connection(self._there)
+                there = socket.create_connection(self.there)
                 self._open += [here, there]
                 for source, target, what in ((here, there, "requests"), (there, here, "answers")):
                     threading.Thread(target=self._hand_on, args=(source, target, what), daemon=True).start()

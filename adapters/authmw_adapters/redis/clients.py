@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,12 +17,13 @@ from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 from redis.retry import Retry
 
 from authmw.errors import StorageError
 from authmw.storage import IO
 from authmw_adapters.redis.connections import OPTIONS, SECONDS, Script
+from authmw_adapters.redis.server import troubles
 
 
 def checked_prefix(prefix: str) -> str:
@@ -41,6 +42,10 @@ class _Clients:
         self._cluster = cluster
         self._options = {**OPTIONS, "socket_timeout": seconds, "socket_connect_timeout": seconds}
 
+    def troubles(self, named: str, *, drops: str | None = None) -> Iterator[str]:
+        """What an operator should mend at the server of this address; of a cluster, at that node."""
+        return troubles(self._address, named, drops=drops)
+
     @contextmanager
     def _faults(self) -> Generator[None]:
         try:
@@ -57,17 +62,19 @@ class Clients(_Clients):
 
     async def ask(self, *command: Any) -> Any:
         """The answer to a command."""
-        with self._faults():
-            return self._connected().execute_command(*command)
+        return self._given(lambda client: client.execute_command(*command))
 
     async def run(self, script: Script, keys: Sequence[str], *arguments: Any) -> Any:
         """What a script answers; its keys share a slot."""
         given = (len(keys), *keys, *arguments)
-        with self._faults():
+
+        def run(client: Any) -> Any:
             try:
-                return self._connected().evalsha(script.digest, *given)
+                return client.evalsha(script.digest, *given)
             except NoScriptError:
-                return self._connected().eval(script.text, *given)
+                return client.eval(script.text, *given)
+
+        return self._given(run)
 
     async def close(self) -> None:
         """Close the connections; the next call opens them again."""
@@ -75,6 +82,17 @@ class Clients(_Clients):
         if client is not None:
             with self._faults():
                 client.close()
+
+    def _given(self, ask: Callable[[Any], Any]) -> Any:
+        with self._faults():
+            client = self._connected()
+            try:
+                return ask(client)
+            except ReadOnlyError:
+                # Another took this server's place, and what was open leads to it still.
+                if not self._cluster:
+                    client.connection_pool.disconnect(inuse_connections=False)
+                raise
 
     def _connected(self) -> Any:
         client = self._client
@@ -95,23 +113,35 @@ class AsyncClients(_Clients):
 
     async def ask(self, *command: Any) -> Any:
         """As the blocking one."""
-        with self._faults():
-            return await self._connected().execute_command(*command)
+        return await self._given(lambda client: client.execute_command(*command))
 
     async def run(self, script: Script, keys: Sequence[str], *arguments: Any) -> Any:
         """As the blocking one."""
         given = (len(keys), *keys, *arguments)
-        with self._faults():
+
+        async def run(client: Any) -> Any:
             try:
-                return await self._connected().evalsha(script.digest, *given)
+                return await client.evalsha(script.digest, *given)
             except NoScriptError:
-                return await self._connected().eval(script.text, *given)
+                return await client.eval(script.text, *given)
+
+        return await self._given(run)
 
     async def close(self) -> None:
         """Close this loop's connections; the next call opens them again."""
         if client := self._by_loop.pop(asyncio.get_running_loop(), None):
             with self._faults():
                 await client.aclose()
+
+    async def _given(self, ask: Callable[[Any], Awaitable[Any]]) -> Any:
+        with self._faults():
+            client = self._connected()
+            try:
+                return await ask(client)
+            except ReadOnlyError:
+                if not self._cluster:
+                    await client.connection_pool.disconnect(inuse_connections=False)
+                raise
 
     def _connected(self) -> Any:
         loop = asyncio.get_running_loop()

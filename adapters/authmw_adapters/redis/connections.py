@@ -16,7 +16,7 @@ from redis import BlockingConnectionPool
 from redis import asyncio as redis_asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.exceptions import BusyLoadingError, NoScriptError, OutOfMemoryError, RedisError, ResponseError
+from redis.exceptions import BusyLoadingError, NoScriptError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 from redis.retry import Retry
 
 from authmw import drive
@@ -87,7 +87,8 @@ class Blocking:
             connection.send_command(*commands[-1])
             return connection.read_response()
         except _FAULTS as fault:
-            _left(connection.disconnect, fault)
+            if _is_left(fault):
+                connection.disconnect()
             raise _told(fault, changes=changes) from None
         finally:
             self._pool.release(connection)
@@ -147,7 +148,7 @@ class Asynchronous:
             await connection.send_command(*commands[-1])
             return await connection.read_response()
         except _FAULTS as fault:
-            if not isinstance(fault, ResponseError):
+            if _is_left(fault):
                 await connection.disconnect(nowait=True)
             raise _told(fault, changes=changes) from None
         finally:
@@ -177,10 +178,9 @@ def _spelled(script: Script, arguments: tuple[Any, ...]) -> list[tuple[Any, ...]
     return [("EVALSHA", script.digest, 0, *arguments), ("EVAL", script.text, 0, *arguments)]
 
 
-def _left(disconnect: Any, fault: BaseException) -> None:
-    """A connection on which an answer may still come is not used again."""
-    if not isinstance(fault, ResponseError):
-        disconnect()
+def _is_left(fault: BaseException) -> bool:
+    """Whether a connection is not used again: an answer may still come on it, or it leads to a server that another took the place of."""
+    return not isinstance(fault, ResponseError) or isinstance(fault, ReadOnlyError)
 
 
 def _unreachable() -> StorageError:

@@ -5,6 +5,7 @@ Each copy lies under a key of its own with the version of its record, so on a cl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from authmw.storage import IO
@@ -40,6 +41,10 @@ class _SessionCache:
         """Keep a copy of this version, or none before it, unless a later one is known."""
         if lives >= _MILLISECOND:
             await self._clients.run(_COPY, [self._key(key)], version, copy, lives // _MILLISECOND)
+
+    def inspect(self) -> Iterator[str]:
+        """What an operator should mend at the server: one that takes nothing cannot be told that a session has ended."""
+        return self._clients.troubles("The Redis that keeps copies of sessions")
 
     async def close(self) -> None:
         """Close the connections; the next call opens them again."""

@@ -5,7 +5,7 @@ The counts of a prefix share one slot, so that several are charged together or n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from authmw.errors import StorageError
@@ -31,6 +31,10 @@ class _Limiter:
     async def prepare(self) -> None:
         """See whether the server answers."""
         await self._clients.ask("PING")
+
+    def inspect(self) -> Iterator[str]:
+        """What an operator should mend at the server."""
+        return self._clients.troubles("The Redis that counts limits", drops="counts")
 
     async def take(self, *limits: Limit, now: datetime) -> None:
         """Charge every limit once, or none."""

@@ -7,6 +7,7 @@ The stream keeps the last 10,000 or so. Where it cannot be known that nothing is
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from redis.retry import Retry
 from authmw_adapters.carrying import AT_ONCE, KEPT, Carrying, Line
 from authmw_adapters.redis.clients import checked_prefix
 from authmw_adapters.redis.connections import OPTIONS
+from authmw_adapters.redis.server import troubles
 
 _BLOCK = 500
 """Milliseconds of one question, well below the time an answer may take, so that a network that went silent is found out."""
@@ -43,6 +45,10 @@ class RedisNotices(Carrying):
         self._last, self._met = "0-0", False
         self._server: str | None = None
         super().__init__()
+
+    def inspect(self) -> Iterator[str]:
+        """What an operator should mend at the server, asked on a connection of its own: a process that has just begun cannot know yet whether it reaches its carrier."""
+        return troubles(self._address, "The Redis that carries notices")
 
     def _lines(self) -> tuple[Line, Line]:
         return Line(self._tell_on), Line(self._hear_on)

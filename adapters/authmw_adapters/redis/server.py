@@ -22,6 +22,7 @@ def advice(address: str) -> Iterator[str]:
     try:
         said = _lines(step(server.ask("INFO", "everything")))
         yield from _faults(said)
+        yield from _takes_nothing(said, "Redis")
         if said.get("aof_enabled") != "1":
             yield "Redis runs without `appendonly`: a crash forgets what was committed since its last snapshot."
         elif _setting(server, "appendfsync") not in ("always", None):
@@ -32,6 +33,32 @@ def advice(address: str) -> Iterator[str]:
         yield "Redis does not answer, so what it keeps is not known."
     finally:
         step(server.close())
+
+
+def troubles(address: str, named: str, *, drops: str | None = None) -> Iterator[str]:
+    """One sentence for each reason why a server that keeps less than records is of no use; `drops` says what it may drop that it should not. Asked on a connection of its own."""
+    server = Blocking(address)
+    try:
+        said = _lines(step(server.ask("INFO", "everything")))
+    except StorageError:
+        yield f"{named} does not answer."
+        return
+    finally:
+        step(server.close())
+    yield from _takes_nothing(said, named)
+    if drops and said.get("maxmemory", "0") != "0" and said.get("maxmemory_policy") != "noeviction":
+        yield f"{named} drops {drops} when its memory is full: set its `maxmemory-policy` to `noeviction`."
+
+
+def _takes_nothing(said: dict[str, str], named: str) -> Iterator[str]:
+    """Why a server that answers does not do what it is told."""
+    if said.get("role") == "slave" and said.get("cluster_enabled") != "1":
+        yield f"{named} is a replica and changes nothing it is told to: give the address of the server it follows."
+    most = int(said.get("maxmemory", "0"))
+    if most and int(said.get("used_memory", "0")) >= most and said.get("maxmemory_policy") == "noeviction":
+        yield f"{named} has no memory left and takes nothing more: raise its `maxmemory`."
+    if said.get("aof_last_write_status") == "err":
+        yield f"{named} cannot write its files and takes nothing more: look at its disk."
 
 
 def _faults(said: dict[str, str]) -> Iterator[str]:
