@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import jwt
 import pytest
 import requests
 import stytch
@@ -45,6 +46,10 @@ with warnings.catch_warnings():
 NAMES = [name for name in METHODS if not name.endswith("_async")]
 LOCAL = {"idp.introspect_access_token_local", "m2m.authenticate_token", "sessions.authenticate_jwt_local"}
 """What the client does by itself, with our keys."""
+
+
+def required(method: Any) -> list[str]:
+    return [one.name for one in inspect.signature(method).parameters.values() if one.default is one.empty]
 
 
 class Watching(requests.Session):
@@ -174,6 +179,34 @@ def test_what_must_not_work_is_refused_by_a_documented_error(place: Place, name:
             check(watching, name, method, {**good, parameter: value}, (parameter, value))
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in LOCAL and required(METHODS[name])])
+def test_what_must_not_work_is_refused_asynchronously(place: Place, name: str) -> None:
+    """A sample: the twin says the same by another library."""
+    good = VALID[name](place.facts())
+    chosen = len(name)
+
+    async def call() -> None:
+        client = place.client()
+        method = methods_of(client)[f"{name}_async"]
+        try:
+            for parameter in required(METHODS[name]):
+                value = HOSTILE[chosen % len(HOSTILE)]
+                if in_path(place, name, parameter, good):
+                    value = IN_A_PATH[chosen % len(IN_A_PATH)]
+                try:
+                    await method(**{**good, parameter: value})
+                except StytchError as refused:
+                    said = refused.details.original_json or {}
+                    error_type = said.get("error_type") or str(said.get("error_uri")).rpartition("#")[2]
+                    assert error_type in ERROR_TYPES.keys() - NEVER, (name, parameter, value, said)
+                except (AttributeError, TypeError, jwt.PyJWTError):
+                    pass  # The client itself cannot use such an argument.
+        finally:
+            await client.async_client.close()
+
+    asyncio.run(call())
+
+
 @pytest.mark.parametrize("name", sorted(LOCAL))
 def test_what_the_client_does_by_itself_refuses_what_is_no_token(place: Place, name: str) -> None:
     method = methods_of(place.client())[name]
@@ -209,10 +242,6 @@ def check(watching: Watching, name: str, method: Any, arguments: dict[str, Any],
         raise AssertionError(message) from fault
     for each in watching.answers:
         assert each.status_code < 500, (name, case, each.text)
-
-
-def required(method: Any) -> list[str]:
-    return [one.name for one in inspect.signature(method).parameters.values() if one.default is one.empty]
 
 
 def in_path(place: Place, name: str, parameter: str, good: dict[str, Any]) -> bool:
