@@ -146,3 +146,18 @@ def test_an_end_that_leaves_to_make_room_while_its_jwt_is_judged_is_not_missed(
 
     monkeypatch.setattr(denied, "holds", looked_late)
     assert world.visit("/who", f"{JWT}={ended['session_jwt']}").status == 401
+
+
+@pytest.mark.parametrize("kind", ["webauthn_registrations", "biometric_registrations", "crypto_wallets", "oauth"])
+def test_a_factor_is_removed_as_what_it_is_only(world: World, kind: str) -> None:
+    """ACC-10: the id of one product's part names nothing in another's; a host may let its people remove passkeys and not their apps."""
+    own = world.sign_in()
+    totp_id = world.backend("POST", "/v1/totps", {"user_id": own["user_id"]}).json["totp_id"]
+    for answer in (
+        world.browser("DELETE", f"/sdk/v1/users/{kind}/{totp_id}", token=own["session_token"]),
+        world.backend("DELETE", f"/v1/users/{kind}/{totp_id}"),
+    ):
+        assert (answer.status, answer.json["error_type"].endswith("_not_found")) == (404, True), answer.json
+    kept = world.backend("GET", f"/v1/users/{own['user_id']}").json
+    assert [one["totp_id"] for one in kept["totps"]] == [totp_id]
+    assert proved(world, own["session_token"]).status == 200

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 
 from authmw import Permission, Policy, Resource, Role
+from authmw.drive import step
+from authmw.people.records import User
+from authmw.storage import Update
 from tests.world import World, make_world
 
 POLICY = Policy(
@@ -61,6 +65,19 @@ def test_an_exact_guard_sees_at_once_that_a_session_is_over(roles: World) -> Non
     roles.backend("DELETE", f"/v1/users/{signed_in['user_id']}")
     assert roles.visit("/write-exact", *cookies).status == 401
     assert roles.visit("/write-exact").status == 401
+
+
+def test_an_exact_guard_sees_that_another_process_ended_all_sessions_of_somebody(roles: World) -> None:
+    """SES-06, TOK-08: this process was told nothing, and the session's row is still there."""
+    signed_in = roles.sign_in()
+    roles.backend("PUT", f"/v1/users/{signed_in['user_id']}", {"roles": ["editor"]})
+    roles.clock.advance(seconds=301)
+    cookie = f"authmw_session={signed_in['session_token']}"
+    assert roles.visit("/write-exact", cookie).status == 200
+    user = step(roles.auth.storage.get(User, signed_in["user_id"]))
+    assert user is not None
+    step(roles.auth.storage.commit(Update(attrs.evolve(user, session_epoch=user.session_epoch + 1))))
+    assert roles.visit("/write-exact", cookie).status == 401
 
 
 def test_whoever_holds_the_secret_is_told_the_project(roles: World) -> None:

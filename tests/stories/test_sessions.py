@@ -250,3 +250,14 @@ def test_without_the_sandbox_its_session_is_unknown(tmp_path: Path, host: str) -
     world = make_world(tmp_path, host, sandbox=False)
     body = {"session_token": "WJtR5BCy38Szd5AfoDpf0iqFKEt4EE5JhjlWUY7l3FtY"}
     assert world.backend("POST", AUTHENTICATE, body).status == 404
+
+
+def test_the_secret_before_a_step_up_opens_nothing_any_more(world: World) -> None:
+    """SES-01: not even where it was remembered a moment ago."""
+    session = world.sign_in()
+    before = f"authmw_session={session['session_token']}"
+    assert world.visit("/who", before).status == 200
+    stepped = world.sign_in(session_token=session["session_token"])
+    assert stepped["session"]["session_id"] == session["session"]["session_id"]
+    assert world.visit("/who", before).status == 401
+    assert world.visit("/who", f"authmw_session={stepped['session_token']}").status == 200
