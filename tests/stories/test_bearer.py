@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from authmw import Auth, Refused, current_token, require_bearer
+from authmw.guard.bearer import BearerGuard, Presented
 from authmw.hosts.asgi import AuthMiddleware
 from authmw.hosts.wsgi import AuthMiddleware as WSGIAuthMiddleware
 from authmw.provider import Provider, Resource
@@ -96,6 +97,21 @@ def test_a_token_for_the_resource_opens_it(world: World) -> None:
     one = app(world)
     answer = call(world, "/api", authorization=f"bearer {for_api(one)}")
     assert answer.json == {"subject": one.person["user_id"], "scopes": ["notes:read"], "speaker": "access"}
+
+
+def test_two_credentials_are_none(world: World) -> None:
+    """RFC 6750 section 2: which of them a server before us looked at, nobody knows."""
+    guard, one = BearerGuard(world.auth.core, world.auth.keys), f"Bearer {for_api(app(world))}"
+
+    def proves(*values: str) -> str:
+        here = Presented(method="GET", path="/api", headers={"authorization": values}, guard=guard)
+        return world.auth.run(guard.proved(here, "/api", ("notes:read",), exact=False)).subject_id
+
+    assert proves(one)
+    for several in ((one, one), (one, "Bearer wrong"), ("Bearer wrong", one), ()):
+        with pytest.raises(Refused) as refused:
+            proves(*several)
+        assert refused.value.error_type == "invalid_token"
 
 
 def test_a_missing_scope_is_asked_for(world: World) -> None:

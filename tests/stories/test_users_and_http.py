@@ -63,6 +63,21 @@ def test_the_last_primary_factor_stays(world: World) -> None:
     assert answer.json["error_type"] == "cannot_delete_last_primary_factor"
 
 
+def test_a_primary_factor_is_exchanged_only_where_it_is_the_only_factor(world: World) -> None:
+    """Of several nobody could say which is meant, and the others would go with it."""
+    two, with_app = make(world, email="ada@example.org", phone_number="+12025550142"), world.sign_in("bob@example.org")
+    world.backend("POST", "/v1/totps", {"user_id": with_app["user_id"]})
+    for user_id in (two["user_id"], with_app["user_id"]):
+        before = world.backend("GET", f"/v1/users/{user_id}").json
+        path, body = f"/v1/users/{user_id}/exchange_primary_factor", {"email_address": "other@example.org"}
+        answer = world.backend("PUT", path, body)
+        assert (answer.status, answer.json["error_type"]) == (400, "invalid_exchange_primary_factor_user")
+        for wrong in ({}, {**body, "phone_number": "+12025550143"}):
+            assert world.backend("PUT", path, wrong).json["error_type"] == "invalid_exchange_primary_factor_fields"
+        after = world.backend("GET", f"/v1/users/{user_id}").json
+        assert {**after, "request_id": ""} == {**before, "request_id": ""}
+
+
 def test_of_two_parallel_removals_of_the_last_two_factors_one_fails(world: World) -> None:
     for number in range(5):
         made = make(world, email=f"a{number}@example.org", phone_number=f"+1415555267{number}")
