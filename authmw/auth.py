@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from authmw import drive
+from authmw.beginning import Beginning
 from authmw.changes import Listen, Listeners, Shown
 from authmw.clock import Clock, SystemClock
 from authmw.errors import Misconfigured, StorageError
@@ -50,7 +51,8 @@ class Auth(Products):
 
     `notices` and `session_cache` are for projects of several processes; give each of them the same, workers too.
 
-    Raises Misconfigured if settings and adapters cannot work together, naming every fault.
+    Storage that is away is no reason not to start: what needs it is answered with 503 until it is there. Raises Misconfigured if settings and adapters cannot work together,
+    naming every fault, and WrongSchema for a blocking storage that another version wrote (an asynchronous one is looked at by `start`).
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Auth(Products):
 
         self.settings = settings
         self.storage = storage
-        self._kinds = KINDS
+        self._beginning = Beginning(storage, KINDS)
         clock = clock or SystemClock()
         self.notes = Notes(storage, clock)
         self.incidents = Incidents(self.notes, clock, settings.environment)
@@ -97,6 +99,7 @@ class Auth(Products):
             perform=Performer(self.notes, refusals),
             denied=Denied(),
             project=CurrentProject(settings, storage, clock),
+            beginning=self._beginning,
             email=email,
             sms=sms,
             whatsapp=whatsapp,
@@ -117,11 +120,7 @@ class Auth(Products):
         self.keys = KeyRing(self.core)
         self.bearer = BearerGuard(self.core, self.keys)
         self.guard = SessionGuard(self.core, self.keys)
-        if storage.io != "async":
-            drive.step(storage.prepare(self._kinds))
-            self._prepared = True
-        else:
-            self._prepared = False
+        self._beginning.try_now()
         self._notices = notices
         if notices is not None:
             from authmw.spreading import Spreader
@@ -145,15 +144,15 @@ class Auth(Products):
 
     async def start(self) -> None:
         """Make storage ready; a host that calls operations of its own with an asynchronous storage calls this at start-up (the ASGI middleware does, at lifespan, and
-        either middleware at the first request that needs it).
+        either middleware, and each operation, when it needs it and it is not ready yet).
+
+        StorageError while storage is away: try again later. WrongSchema and Misconfigured where waiting does not help.
         """
-        if not self._prepared:
-            await self.storage.prepare(self._kinds)
-            self._prepared = True
+        await self._beginning.make()
 
     def ready(self) -> None:
         """The same from synchronous code."""
-        if not self._prepared:
+        if not self._beginning.over:
             self.run(self.start())
 
     async def work(self) -> int:
@@ -166,6 +165,7 @@ class Auth(Products):
         from authmw.ledger.telling import tell_due
         from authmw.people.purging import purge_due
 
+        await self.start()
         now = self.core.clock.now()
         taken = await dispatch_due(self.core, now) + await tell_due(self.core, now) + await purge_due(self.core, now)
         return taken + await self.storage.sweep(now, SWEPT)
@@ -177,8 +177,6 @@ class Auth(Products):
         """
         from authmw.health import health_of
 
-        with suppress(StorageError):  # which is what will be found
-            await self.start()
         return await drive.brought(self.storage.io, health_of(self.core, self.keys, self.notes, self._notices))
 
     def setup(self) -> tuple[Finding, ...]:

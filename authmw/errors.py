@@ -67,6 +67,12 @@ class OutcomeUnknown(StorageError):
     """The acknowledgement of a commit was lost: it may or may not have happened. Never repeated; the call fails closed."""
 
 
+class WrongSchema(StorageError):
+    """What storage holds cannot be served from by this version of authmw: a newer one wrote it, it is to be migrated first, or records lack what is asked of them. Unlike
+    storage that is away, waiting does not mend it, so a process does not start. The message says what to do and holds no value.
+    """
+
+
 class SendingFailed(AuthError):
     """A message was not accepted by its carrier. `retryable` says whether trying again later can help. Holds no address and no text.
 
@@ -112,4 +118,5 @@ __all__ = [
     "Refused",
     "SendingFailed",
     "StorageError",
+    "WrongSchema",
 ]

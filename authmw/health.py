@@ -15,7 +15,7 @@ import attrs
 
 from authmw import drive
 from authmw.clock import ticks
-from authmw.errors import StorageError
+from authmw.errors import StorageError, WrongSchema
 from authmw.ledger.notes import Notes
 from authmw.ledger.records import Delivery, Outgoing, Purge
 from authmw.limits import Limit
@@ -114,6 +114,8 @@ async def _looked_at(part: str, look: Any) -> Finding:
         finding: Finding = await drive.within(PATIENCE, look)
     except TimeoutError:
         return Finding(part=part, status="fault", message=f"It did not answer within {PATIENCE:g} seconds.")
+    except WrongSchema as wrong:
+        return Finding(part=part, status="fault", message=str(wrong))
     except StorageError:
         return Finding(part=part, status="fault", message="It does not answer.")
     except Exception as fault:  # noqa: BLE001 -- whatever an adapter raises, the other findings are still worth having
@@ -122,6 +124,7 @@ async def _looked_at(part: str, look: Any) -> Finding:
 
 
 async def _read_one(core: Core) -> Finding:
+    await core.beginning.make()
     await core.storage.get(StoredProject, core.settings.project_id)
     return Finding(part="storage", facts={"io": core.storage.io, "adapter": type(core.storage).__name__})
 

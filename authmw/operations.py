@@ -32,6 +32,7 @@ from authmw.declarations import Door, Method, Operation, Source
 from authmw.errors import Refused, StorageError
 
 if TYPE_CHECKING:
+    from authmw.beginning import Beginning
     from authmw.changes import Listeners
     from authmw.clock import Clock
     from authmw.crypto.roots import RootKeys
@@ -238,6 +239,7 @@ class Core:
     roots: RootKeys
     perform: Perform
     project: CurrentProject
+    beginning: Beginning
     denied: Denied
     email: EmailSender | None = None
     sms: SMSSender | None = None

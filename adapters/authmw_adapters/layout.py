@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 import attrs
 import msgspec
 
-from authmw.errors import StorageError
+from authmw.errors import StorageError, WrongSchema
 from authmw.storage import KEY, Cursor, Delete, Index, Order, Record, Value, Write, description, key_of
 from authmw.typed import convert
 
@@ -38,10 +38,10 @@ def checked_namespace(namespace: str) -> str:
 
 
 def check_names(tables: Iterable[Layout[Any]], *others: str) -> None:
-    """Raises StorageError if two kinds of record or their indexes would share a table, or one has a name that cannot be a table's."""
+    """Raises WrongSchema if two kinds of record or their indexes would share a table, or one has a name that cannot be a table's."""
     names = [*others, *(name for table in tables for name in table.made())]
     if len(set(names)) < len(names):
-        raise StorageError("Two kinds of record or their indexes would share a table.")
+        raise WrongSchema("Two kinds of record or their indexes would share a table.")
 
 
 @attrs.frozen
@@ -97,11 +97,11 @@ class Layout(Generic[R]):
         return f"{self.name}_{index}"
 
     def made(self) -> list[str]:
-        """The names of everything that is made for this kind. StorageError if one is not a plain name."""
+        """The names of everything that is made for this kind. WrongSchema if one is not a plain name."""
         plain = [self.description.kind, self.key, *(index.name for index in self.description.indexes)]
         if not all(_NAME.fullmatch(name) for name in plain) or "rest" in self.columns:
             message = f"{self.description.kind} or one of its indexes has a name that cannot be a table's."
-            raise StorageError(message)
+            raise WrongSchema(message)
         names = [self.name, *(self.side(index.name) for index in self.description.indexes)]
         return [*names, *(f"{self.side(name)}_record" for name in self.sides), f"{self.name}_expiry"]
 

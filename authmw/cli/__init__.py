@@ -140,7 +140,7 @@ def worker(app: str | None, database: Path, *, once: bool) -> None:
     import queue
     import signal
 
-    from authmw.errors import StorageError
+    from authmw.errors import StorageError, WrongSchema
 
     # A signal comes at any moment, also in the middle of waiting for it or of answering the one before: it must take no lock, as that of an Event.
     told: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -150,12 +150,17 @@ def worker(app: str | None, database: Path, *, once: bool) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    auth = the_auth(app, database)
+    try:
+        auth = the_auth(app, database, waits=True)
+    except WrongSchema as wrong:
+        raise click.ClickException(str(wrong)) from None
     click.echo("The worker runs.")
     failed = False
     while True:
         try:
             done, failed = auth.run(auth.work()), False
+        except WrongSchema as wrong:
+            raise click.ClickException(str(wrong)) from None
         except StorageError:
             # A database that restarts is no reason for an operator to restart us.
             done, failed = 0, True

@@ -37,9 +37,11 @@ def on_an_auth(command: F) -> F:
     return APP(DATABASE(command))
 
 
-def the_auth(app: str | None, database: Path) -> Auth:
-    """The `Auth` that the options name, ready. UsageError for a name that leads to none; what building it raises, passes."""
+def the_auth(app: str | None, database: Path, *, waits: bool = False) -> Auth:
+    """The `Auth` that the options name, ready; with `waits` also one whose storage is away. UsageError for a name that leads to none; what building it raises, passes."""
     from authmw.auth import Auth
+    from authmw.beginning import UNFIT
+    from authmw.errors import StorageError
 
     if app is None:
         from authmw.cli.dev import dev_auth
@@ -51,7 +53,13 @@ def the_auth(app: str | None, database: Path) -> Auth:
     if not isinstance(found, Auth):
         message = f"{app} is a {type(found).__name__}, not an Auth or a function that makes one."
         raise click.UsageError(message)
-    found.run(found.start())
+    try:
+        found.run(found.start())
+    except UNFIT:
+        raise
+    except StorageError:
+        if not waits:
+            raise
     return found
 
 

@@ -14,7 +14,7 @@ import click
 
 from authmw.auth import Auth
 from authmw.cli.apps import the_auth
-from authmw.errors import AuthError, Misconfigured
+from authmw.errors import AuthError, Misconfigured, WrongSchema
 from authmw.health import Finding, Health
 
 _MARKS = {"ok": "ok     ", "warning": "warning", "fault": "FAULT  "}
@@ -26,6 +26,8 @@ def examine(app: str | None, database: Path) -> Health:
         auth = the_auth(app, database)
     except Misconfigured as refused:
         return Health(tuple(Finding(part="settings", status="fault", message=fault) for fault in refused.faults))
+    except WrongSchema as wrong:
+        return Health((Finding(part="storage", status="fault", message=str(wrong)),))
     except AuthError as failed:
         message = f"Storage could not be made ready ({type(failed).__name__})."
         return Health((Finding(part="storage", status="fault", message=message),))

@@ -5,7 +5,6 @@ Streams, websockets and background tasks of the host pass untouched; its lifespa
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
@@ -13,6 +12,7 @@ from starlette.responses import Response
 
 from authmw import drive
 from authmw.auth import Auth
+from authmw.beginning import UNFIT, tell_away
 from authmw.errors import Refused, StorageError
 from authmw.guard.remembered import SAMPLE
 from authmw.guard.sessions import Found
@@ -25,7 +25,6 @@ from authmw.operations import PROJECT, Caller, visit
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-_log = logging.getLogger("authmw")
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -108,9 +107,14 @@ class AuthMiddleware:
         drive.home.adopt()
         try:
             await self._auth.start()
+        except UNFIT as unfit:
+            # Servers take what is merely raised for an application without lifespan, and go on.
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": str(unfit)})
+            raise
         except StorageError:
             # A worker that begins while the database restarts is as good as one that was there before: it says 503 until there is one.
-            _log.error("storage_not_ready")
+            tell_away()
         life = _Life(self._auth, receive, send)
         try:
             await self._app(scope, life.receive, life.send)

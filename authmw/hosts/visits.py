@@ -30,6 +30,7 @@ class Visitor:
 
     def __init__(self, auth: Auth) -> None:
         self._auth = auth
+        self._beginning = auth.core.beginning
         cookies = auth.settings.cookies
         self._session_name = cookies.session()
         self._jwt_name = cookies.jwt()
@@ -67,7 +68,8 @@ class Visitor:
     async def awaited(self, tokens: Tokens) -> Found:
         """The outcome with storage, on a loop. Nobody is known while storage cannot be made ready."""
         try:
-            await self._auth.start()
+            if not self._beginning.over:
+                await self._beginning.serve()
         except StorageError:
             return self.nobody
         return await self._guard.awaited(*tokens, self._now())
@@ -75,7 +77,8 @@ class Visitor:
     def waited(self, tokens: Tokens) -> Found:
         """The outcome with storage, on the host's thread."""
         try:
-            self._auth.ready()
+            if not self._beginning.over:
+                self._auth.run(self._beginning.serve())
         except StorageError:
             return self.nobody
         return self._guard.waited(*tokens, self._now())

@@ -112,7 +112,8 @@ class Api:
         try:
             self._be_encrypted(request, caller)
             _be_what_it_says(request, method)
-            await self.auth.start()
+            if not self.auth.core.beginning.over:
+                await self.auth.core.beginning.serve()
             await self.auth.core.project.now()
             return await entry.answer(request, match.parameters)
         except Refused as refused:

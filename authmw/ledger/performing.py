@@ -50,8 +50,11 @@ class Performer:
 
     async def __call__(self, operation: Operation, product: Product, arguments: dict[str, Any]) -> Answer:
         """The answer, complete; every failure becomes a Refused that knows the request's id, and every end leaves one event (AUD-01)."""
+        core = product.core
         try:
-            await product.core.project.now()
+            if not core.beginning.over:
+                await core.beginning.serve()
+            await core.project.now()
         except StorageError:
             refused = Refused("server_unavailable")
             self.refuse(operation, product, refused)

@@ -15,7 +15,7 @@ from hypothesis import settings
 from redis import Redis
 
 from authmw.drive import step
-from authmw.errors import Conflict, Duplicate, Misconfigured, OutcomeUnknown, StorageError
+from authmw.errors import Conflict, Duplicate, Misconfigured, OutcomeUnknown, StorageError, WrongSchema
 from authmw.storage import And, Between, Delete, Equals, Insert, Or, Order, StartsWith, Storage, Update
 from authmw.testing.contracts import StorageContract
 from authmw.testing.contracts.driven import Driven
@@ -354,14 +354,14 @@ class TestGrowing(OnRedis):
 
     def test_a_new_field_without_a_default_is_refused_with_its_name(self) -> None:
         step(self.ready(Before).commit(Insert(Before(id="a"))))
-        with pytest.raises(StorageError, match="needed"):
+        with pytest.raises(WrongSchema, match="needed"):
             self.ready(Demanding)
 
     def test_records_of_a_newer_version_are_refused(self) -> None:
         self.ready(Before)
         with Redis.from_url(self.address) as client:
             client.hset(f"{self.prefix}::#schema", "#version", 99)
-        with pytest.raises(StorageError, match="newer"):
+        with pytest.raises(WrongSchema, match="newer"):
             self.ready(Before)
 
 

@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from authmw.drive import step
-from authmw.errors import StorageError
+from authmw.errors import StorageError, WrongSchema
 from authmw.kinds import KINDS
 from authmw.people.apps import ConnectedApp
 from authmw.storage import And, Index, Insert, Record, by_field, record
@@ -158,18 +158,18 @@ def migrating_alone(engine: sa.Engine, meet: Callable[[], object]) -> None:
 
 
 def test_a_start_that_may_not_migrate_says_what_to_run_and_changes_nothing(engine: sa.Engine, database: str) -> None:
-    with pytest.raises(StorageError, match="no tables of authmw yet: run `authmw migrate`"):
+    with pytest.raises(WrongSchema, match="no tables of authmw yet: run `authmw migrate`"):
         prepare(engine, migrates=False)
     assert sa.inspect(engine).get_table_names() == []
     made_at(engine, database, 1)
-    with pytest.raises(StorageError, match=f"revision 1, and this version of authmw needs {newest()}"):
+    with pytest.raises(WrongSchema, match=f"revision 1, and this version of authmw needs {newest()}"):
         prepare(engine, migrates=False)
     assert revision_of(engine) == 1
     with migrating():
         prepare(engine, migrates=False)
     assert differences(engine) == []
     run(engine, [f"INSERT INTO authmw_schema VALUES ({newest() + 1})"])
-    with pytest.raises(StorageError, match="newer"):
+    with pytest.raises(WrongSchema, match="newer"):
         prepare(engine, migrates=False)
 
 

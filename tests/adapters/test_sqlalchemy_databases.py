@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from authmw.drive import step
-from authmw.errors import Conflict, Duplicate, OutcomeUnknown, StorageError
+from authmw.errors import Conflict, Duplicate, OutcomeUnknown, StorageError, WrongSchema
 from authmw.limits import Limit
 from authmw.storage import (
     Between,
@@ -265,7 +265,7 @@ def test_a_new_index_is_filled_and_one_that_cannot_be_is_a_duplicate(engine: sa.
 
 def test_a_new_field_without_a_default_is_refused_with_its_name(engine: sa.Engine) -> None:
     ready(engine, Before)
-    with pytest.raises(StorageError, match="needed"):
+    with pytest.raises(WrongSchema, match="needed"):
         ready(engine, Demanding)
 
 
@@ -273,7 +273,7 @@ def test_a_newer_schema_is_refused(engine: sa.Engine) -> None:
     ready(engine)
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE authmw_schema SET version = 99")
-    with pytest.raises(StorageError, match="newer"):
+    with pytest.raises(WrongSchema, match="newer"):
         ready(engine)
 
 

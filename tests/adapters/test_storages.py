@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from authmw.drive import step
-from authmw.errors import StorageError
+from authmw.errors import StorageError, WrongSchema
 from authmw.storage import Equals, Insert, Record, Storage, by_field, record
 from authmw.testing.contracts import StorageContract
 from authmw.testing.contracts.records import Other, Thing
@@ -61,7 +61,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     connection.execute("UPDATE authmw_schema SET version = 99")
     connection.commit()
     connection.close()
-    with pytest.raises(StorageError, match="newer"):
+    with pytest.raises(WrongSchema, match="newer"):
         _ready(path)
 
 

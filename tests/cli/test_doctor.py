@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,17 @@ def test_a_database_that_cannot_be_opened_is_a_fault(host: Path) -> None:
     done = authmw(host, "doctor", "--app", "good:make", "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["findings"][0]["part"] == "storage"
+
+
+def test_a_database_that_a_newer_version_wrote_is_named_by_each_command(host: Path) -> None:
+    assert authmw(host, "migrate", "--app", "good:make").returncode == 0
+    with closing(sqlite3.connect(host / "own.db")) as connection, connection:
+        connection.execute("UPDATE authmw_schema SET version = 99")
+    for command in ("doctor", "migrate", "worker"):
+        refused = authmw(host, command, "--app", "good:make")
+        assert refused.returncode == 1
+        assert "This database was written by a newer version of authmw." in refused.stdout + refused.stderr
+        assert "Traceback" not in refused.stderr
 
 
 def test_migrate_rotate_and_worker_work_on_the_hosts_own_auth(host: Path) -> None:

@@ -64,7 +64,7 @@ class _Storage:
     async def prepare(self, kinds: Sequence[type[Record]]) -> None:
         """Look at the server and fill indexes that are new.
 
-        Raises Misconfigured for a server that is part of a cluster or that drops keys when its memory is full, StorageError if a newer version wrote here or a record lacks a
+        Raises Misconfigured for a server that is part of a cluster or that drops keys when its memory is full, WrongSchema if a newer version wrote here or a record lacks a
         field that is new, and Duplicate if a new unique index cannot hold what is stored.
         """
         check_server(await self._runner.ask("INFO", "everything"))

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from authmw.errors import Duplicate, StorageError
+from authmw.errors import Duplicate, StorageError, WrongSchema
 from authmw.typed import from_json
 from authmw_adapters.redis.connections import Asynchronous, Blocking, Script
 from authmw_adapters.redis.rows import EXPIRY, Rows
@@ -35,13 +35,13 @@ class _Declared:
 
 
 async def make_ready(runner: Blocking | Asynchronous, base: str, kinds: Iterable[Rows[Any]]) -> None:
-    """Fill what is missing. StorageError if a newer version wrote here, or stored records lack a field that has no default; Duplicate if a new unique index cannot
+    """Fill what is missing. WrongSchema if a newer version wrote here, or stored records lack a field that has no default; Duplicate if a new unique index cannot
     hold what is stored.
     """
     place = f"{base}#schema"
     await runner.ask("HSETNX", place, "#version", SCHEMA)
     if int(await runner.ask("HGET", place, "#version")) > SCHEMA:
-        raise StorageError("These records were written by a newer version of authmw.")
+        raise WrongSchema("These records were written by a newer version of authmw.")
     for rows in kinds:
         told = await runner.ask("HGET", place, rows.name)
         held = from_json(told, _Declared) if told else None
@@ -52,7 +52,7 @@ async def make_ready(runner: Blocking | Asynchronous, base: str, kinds: Iterable
             before = held or _Declared()
             if held and (new := sorted(set(wanted.needed) - set(before.needed))):
                 message = f"Stored records of {rows.name} lack {', '.join(new)}, which no default stands for."
-                raise StorageError(message)
+                raise WrongSchema(message)
             if set(wanted.indexes) - set(before.indexes):
                 await _fill(runner, base, rows)
         await runner.ask("HSET", place, rows.name, msgspec.json.encode(wanted))

@@ -22,7 +22,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import DropTable
 
-from authmw.errors import Duplicate, StorageError
+from authmw.errors import Duplicate, StorageError, WrongSchema
 from authmw.storage import Index, key_of
 from authmw_adapters.layout import check_names, joined
 from authmw_adapters.sqlalchemy.engines import transaction
@@ -35,7 +35,7 @@ _LONGEST_NAME = 63
 
 
 def migrate(connection: sa.Connection, prefix: str, tables: Sequence[Table[Any]]) -> None:
-    """Make what is missing. StorageError if a newer version wrote here or two kinds would share a table; Duplicate if a new unique index cannot hold what is
+    """Make what is missing. WrongSchema if a newer version wrote here or two kinds would share a table; Duplicate if a new unique index cannot hold what is
     stored.
     """
     _check_all_names(prefix, tables)
@@ -58,19 +58,19 @@ def planned(connection: sa.Connection, prefix: str, tables: Sequence[Table[Any]]
 
 
 def check(connection: sa.Connection, prefix: str) -> None:
-    """Raises StorageError unless the database has the schema of the newest revision."""
+    """Raises WrongSchema unless the database has the schema of the newest revision."""
     held = _revision(connection, _versions(prefix))
     if held is None:
-        raise StorageError("This database has no tables of authmw yet: run `authmw migrate`.")
+        raise WrongSchema("This database has no tables of authmw yet: run `authmw migrate`.")
     if held < newest():
         message = f"This database has the schema of revision {held}, and this version of authmw needs {newest()}: run `authmw migrate`."
-        raise StorageError(message)
+        raise WrongSchema(message)
 
 
 def _check_all_names(prefix: str, tables: Sequence[Table[Any]]) -> None:
     check_names(tables, f"{prefix}authmw_schema", f"{prefix}authmw_filling")
     if any(len(name) > _LONGEST_NAME for table in tables for name in table.made()):
-        raise StorageError("With this namespace the name of a table or index is longer than a database takes.")
+        raise WrongSchema("With this namespace the name of a table or index is longer than a database takes.")
 
 
 def _versions(prefix: str) -> sa.Table:
@@ -78,12 +78,12 @@ def _versions(prefix: str) -> sa.Table:
 
 
 def _revision(connection: sa.Connection, versions: sa.Table) -> int | None:
-    """The revision that a database has; None before the first. StorageError for one that is not known here."""
+    """The revision that a database has; None before the first. WrongSchema for one that is not known here."""
     if not sa.inspect(connection).has_table(versions.name):
         return None
     held: int | None = connection.execute(sa.select(sa.func.max(versions.c.version))).scalar()
     if held is not None and held > newest():
-        raise StorageError("This database was written by a newer version of authmw.")
+        raise WrongSchema("This database was written by a newer version of authmw.")
     return held
 
 
@@ -194,7 +194,7 @@ def _add_columns(
             continue
         if name in table.columns and table.required(table.columns[name]):
             message = f"{table.description.kind} has a new field {name} without a default, and records that lack it."
-            raise StorageError(message)
+            raise WrongSchema(message)
         operations.add_column(table.name, table.column(name))
 
 

@@ -46,7 +46,7 @@ class _Storage:
     async def prepare(self, kinds: Sequence[type[Record]]) -> None:
         """Create what is missing, add columns and fill indexes that are new, under a lock; with `migrates=False` only look whether `authmw migrate` did.
 
-        StorageError if it did not, or if a newer version wrote here.
+        WrongSchema if it did not, or if a newer version wrote here.
         """
         tables = [self._table(kind) for kind in dict.fromkeys(kinds)]
         migration = asked.get()
@@ -151,7 +151,7 @@ class SQLAlchemyStorage(_Storage):
     """A `Storage` on a blocking driver: PostgreSQL (psycopg), MariaDB and MySQL (pymysql), SQLite.
 
     `engine` is an address, with `options` of `create_engine`, or the host's own engine. `namespace` prefixes the tables; two namespaces never see each other.
-    With `migrates=False` a start changes no table, so the role that serves needs no right to: it raises StorageError until `authmw migrate` was run. Raises
+    With `migrates=False` a start changes no table, so the role that serves needs no right to: it raises WrongSchema until `authmw migrate` was run. Raises
     ValueError for a namespace that is not a plain lower-case name.
     """
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from authmw.errors import Duplicate, StorageError
+from authmw.errors import Duplicate, WrongSchema
 from authmw.storage import Index, key_of
 from authmw_adapters.layout import Column, check_names, joined
 from authmw_adapters.sqlite.tables import Table, added
@@ -16,7 +16,7 @@ SCHEMA = 2
 
 
 def migrate(connection: sqlite3.Connection, prefix: str, tables: Sequence[Table[Any]]) -> None:
-    """Make what is missing, in the open transaction. StorageError if a newer version wrote here or two kinds would share a table; Duplicate if a new
+    """Make what is missing, in the open transaction. WrongSchema if a newer version wrote here or two kinds would share a table; Duplicate if a new
     unique index cannot hold what is stored.
     """
     check_names(tables, f"{prefix}authmw_schema")
@@ -24,7 +24,7 @@ def migrate(connection: sqlite3.Connection, prefix: str, tables: Sequence[Table[
     connection.execute(f'CREATE TABLE IF NOT EXISTS {versions} ("version" INTEGER NOT NULL) STRICT')
     held: int | None = connection.execute(f'SELECT max("version") FROM {versions}').fetchone()[0]
     if held is not None and held > SCHEMA:
-        raise StorageError("This database was written by a newer version of authmw.")
+        raise WrongSchema("This database was written by a newer version of authmw.")
     for table in tables:
         if held == 1:
             _drop_sides(connection, table)
@@ -65,7 +65,7 @@ def _change_columns(connection: sqlite3.Connection, table: Table[Any]) -> None:
             continue
         if table.required(column):
             message = f"{table.description.kind} has a new field {name} without a default, and records that lack it."
-            raise StorageError(message)
+            raise WrongSchema(message)
         connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {added(column)}')
     if table.rest and "rest" not in standing:
         connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "rest" TEXT NOT NULL DEFAULT \'{{}}\'')

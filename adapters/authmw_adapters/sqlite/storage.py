@@ -53,7 +53,7 @@ class SQLiteStorage:
         self._tables: dict[type[Record], Table[Any]] = {}
 
     async def prepare(self, kinds: Sequence[type[Record]]) -> None:
-        """Create what is missing, add columns and fill indexes that are new. StorageError if the file was written by a newer version."""
+        """Create what is missing, add columns and fill indexes that are new. WrongSchema if the file was written by a newer version."""
         migration = asked.get()
         if migration is not None and migration.plan:
             raise StorageError("A SQLite file is brought forward as a whole; no SQL says how.")
