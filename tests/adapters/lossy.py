@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal
 
-Lost = Literal["nothing", "requests", "answers", "silently"]
+Lost = Literal["nothing", "requests", "answers", "silently", "answers silently"]
 
 
 class Way:
@@ -21,6 +21,8 @@ class Way:
         self.loses: Lost = "nothing"
         self.lost = threading.Event()
         """Set when something was lost."""
+        self.made = 0
+        """How many connections were made."""
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -36,6 +38,7 @@ class Way:
             while True:
                 here, _ = self._listening.accept()
                 there = socket.create_connection(self.there)
+                self.made += 1
                 self._open += [here, there]
                 for source, target, what in ((here, there, "requests"), (there, here, "answers")):
                     threading.Thread(target=self._hand_on, args=(source, target, what), daemon=True).start()
@@ -44,7 +47,7 @@ class Way:
         silent = False
         with suppress(OSError):
             while data := source.recv(65_536):
-                silent = silent or self.loses == "silently"
+                silent = silent or self.loses in ("silently", f"{what} silently")
                 if silent or self.loses == what:
                     self.lost.set()
                 if silent:

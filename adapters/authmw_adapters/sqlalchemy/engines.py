@@ -4,12 +4,13 @@ Law: every connection is in autocommit, and a transaction is begun and ended in 
 leaves as an error of the storage port, without the database's text, which may hold values.
 
 A connection of ours is not asked whether it lives before each use, which would cost a round trip of its own: it shows by the first thing that is said on it. What
-may be said twice (a read, a count, the beginning of a transaction) is then said again on a new connection, once; a commit never is.
+may be said twice (a read, a count, the beginning of a transaction) is then said again on a new connection, once; a commit never is. Nor is what was cut off because it took too long (`patience`): nobody waits twice.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 import weakref
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -24,6 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from authmw import drive
 from authmw.errors import Conflict, OutcomeUnknown, StorageError
+from authmw_adapters.sqlalchemy.patience import SECONDS, checked_seconds, connect_in_time, in_time, in_time_on_loop
 
 T = TypeVar("T")
 _UNDONE_STATES = ("40001", "40P01", "40002")
@@ -44,30 +46,34 @@ _OPTIONS: dict[str, Any] = {
 
 
 class Blocking:
-    """Runs work on a blocking engine: one that is made for an address, or the host's own."""
+    """Runs work on a blocking engine: one that is made for an address and given so many `seconds` for each work, or the host's own."""
 
-    def __init__(self, engine: str | URL | Engine, options: dict[str, Any]) -> None:
+    def __init__(self, engine: str | URL | Engine, options: dict[str, Any], seconds: float = SECONDS) -> None:
         self._ours = not isinstance(engine, Engine)
+        self._seconds = checked_seconds(seconds)
         self._engine: Engine
         if isinstance(engine, Engine):
             self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         else:
-            self._engine = create_engine(engine, **options, **_OPTIONS)
+            self._engine = create_engine(engine, **_waiting(engine, options, seconds), **_OPTIONS)
             _isolate(self._engine)
+            connect_in_time(self._engine, seconds)
         self.dialect: Dialect = self._engine.dialect
         self._inherited: list[object] = []
         _everyone.add(self)
 
-    async def run(self, work: Callable[[Connection], T], *, again: bool = False) -> T:
-        """What `work` gives on a connection of its own. `again`: it may be done again where a connection is lost."""
+    async def run(self, work: Callable[[Connection], T], *, again: bool = False, long: bool = False) -> T:
+        """What `work` gives on a connection of its own. `again`: it may be done again where a connection is lost; `long`: it may take as long as it takes."""
+        seconds = self._seconds if self._ours and not long else None
+        began = time.monotonic()
         with _faults(self.dialect):
             try:
-                with self._engine.connect() as connection:
+                with self._engine.connect() as connection, in_time(connection, seconds):
                     return work(connection)
             except (DBAPIError, _Unbegun) as error:
-                if not (self._ours and _was_dead(error, again=again)):
+                if not (self._ours and _was_dead(error, began, self._seconds, again=again)):
                     raise
-            with self._engine.connect() as connection:
+            with self._engine.connect() as connection, in_time(connection, seconds):
                 return work(connection)
 
     async def close(self) -> None:
@@ -87,7 +93,8 @@ class Blocking:
 class Asynchronous:
     """Runs work on an asyncio engine: one for each loop, made for an address, or the host's own, which belongs to one loop."""
 
-    def __init__(self, engine: str | URL | AsyncEngine, options: dict[str, Any]) -> None:
+    def __init__(self, engine: str | URL | AsyncEngine, options: dict[str, Any], seconds: float = SECONDS) -> None:
+        self._seconds = checked_seconds(seconds)
         self._address = None if isinstance(engine, AsyncEngine) else make_url(engine)
         self._own = engine if isinstance(engine, AsyncEngine) else None
         self._options = options
@@ -98,17 +105,24 @@ class Asynchronous:
         self.dialect: Dialect = self._own.dialect if self._own else self._made().dialect
         _everyone.add(self)
 
-    async def run(self, work: Callable[[Connection], T], *, again: bool = False) -> T:
+    async def run(self, work: Callable[[Connection], T], *, again: bool = False, long: bool = False) -> T:
         """What `work` gives on a connection of the running loop, as `Blocking.run`. Whoever asked may be cancelled; the work comes to its end, so that its
         connection comes back in order.
         """
-        task = asyncio.get_running_loop().create_task(self._run(work, again=again))
+        task = asyncio.get_running_loop().create_task(self._run(work, again=again, long=long))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
-    async def _run(self, work: Callable[[Connection], T], *, again: bool) -> T:
+    async def _run(self, work: Callable[[Connection], T], *, again: bool, long: bool) -> T:
         loop = asyncio.get_running_loop()
+        seconds = self._seconds if self._own is None and not long else None
+        began = time.monotonic()
+
+        def timed(connection: Connection) -> T:
+            with in_time_on_loop(connection, seconds):
+                return work(connection)
+
         engine = self._engines.get(loop)
         if engine is None:
             own = self._own.execution_options(isolation_level="AUTOCOMMIT") if self._own else None
@@ -116,12 +130,12 @@ class Asynchronous:
         with _faults(self.dialect):
             try:
                 async with engine.connect() as connection:
-                    return await connection.run_sync(work)
+                    return await connection.run_sync(timed)
             except (DBAPIError, _Unbegun) as error:
-                if self._own is not None or not _was_dead(error, again=again):
+                if self._own is not None or not _was_dead(error, began, self._seconds, again=again):
                     raise
             async with engine.connect() as connection:
-                return await connection.run_sync(work)
+                return await connection.run_sync(timed)
 
     async def close(self) -> None:
         """Close what this loop has and does not use; the next call opens again."""
@@ -139,8 +153,10 @@ class Asynchronous:
 
     def _made(self) -> AsyncEngine:
         assert self._address is not None
-        made = create_async_engine(self._address, **self._options, **_OPTIONS)
+        options = _waiting(self._address, self._options, self._seconds)
+        made = create_async_engine(self._address, **options, **_OPTIONS)
         _isolate(made.sync_engine)
+        connect_in_time(made.sync_engine, self._seconds)
         return made
 
 
@@ -151,7 +167,7 @@ class Joined:
         self._connection = connection
         self.dialect: Dialect = connection.dialect
 
-    async def run(self, work: Callable[[Connection], T], *, again: bool = False) -> T:  # noqa: ARG002 -- as the others
+    async def run(self, work: Callable[[Connection], T], *, again: bool = False, long: bool = False) -> T:  # noqa: ARG002 -- as the others
         """What `work` gives on the host's connection, of which there is no other."""
         with _faults(self.dialect):
             if isinstance(self._connection, Connection):
@@ -192,8 +208,16 @@ class _Unbegun(StorageError):
     """A transaction that could not begin, for its connection was dead."""
 
 
-def _was_dead(error: DBAPIError | _Unbegun, *, again: bool) -> bool:
-    """Whether a connection was lost, and nothing can have been done that may not be done again. All others of its pool are opened anew."""
+def _waiting(address: str | URL, options: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """The options, by which nobody waits longer than so for a connection that others use. Some pools know no waiting: those of SQLite, and perhaps one that was chosen."""
+    chosen = "poolclass" in options or "pool" in options or make_url(address).get_backend_name() == "sqlite"
+    return options if chosen else {"pool_timeout": seconds, **options}
+
+
+def _was_dead(error: DBAPIError | _Unbegun, began: float, seconds: float, *, again: bool) -> bool:
+    """Whether a connection was lost, not cut off, and nothing can have been done that may not be done again. All others of its pool are opened anew."""
+    if time.monotonic() - began >= seconds:
+        return False
     return isinstance(error, _Unbegun) or (again and error.connection_invalidated)
 
 

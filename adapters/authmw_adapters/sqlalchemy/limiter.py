@@ -23,6 +23,7 @@ from authmw.limits import Limit, nanoseconds, remaining, take_all
 from authmw.storage import IO
 from authmw_adapters.migrating import asked
 from authmw_adapters.sqlalchemy.engines import Asynchronous, Blocking, transaction, undone
+from authmw_adapters.sqlalchemy.patience import SECONDS
 from authmw_adapters.sqlalchemy.schema import locked
 from authmw_adapters.sqlalchemy.types import ExactText, is_mysql
 
@@ -87,9 +88,9 @@ class _Limiter:
         """Make the table if it is missing."""
         migration = asked.get()
         if migration is not None and migration.plan:
-            migration.statements += await self._runner.run(_planned)
+            migration.statements += await self._runner.run(_planned, long=True)
         elif not self._prepared:
-            await self._runner.run(_make, again=True)
+            await self._runner.run(_make, again=True, long=True)
             self._prepared = True
 
     async def take(self, *limits: Limit, now: datetime) -> None:
@@ -119,21 +120,21 @@ class _Limiter:
 
 
 class SQLAlchemyLimiter(_Limiter):
-    """A `RateLimiter` on a blocking driver. `engine` is as that of `SQLAlchemyStorage`; it may be the same."""
+    """A `RateLimiter` on a blocking driver. `engine` and `seconds` are as those of `SQLAlchemyStorage`; the engine may be the same."""
 
     io: IO = "blocking"
 
-    def __init__(self, engine: str | URL | Engine, **options: Any) -> None:
-        super().__init__(Blocking(engine, options))
+    def __init__(self, engine: str | URL | Engine, *, seconds: float = SECONDS, **options: Any) -> None:
+        super().__init__(Blocking(engine, options, seconds))
 
 
 class AsyncSQLAlchemyLimiter(_Limiter):
-    """A `RateLimiter` on an asyncio driver. `engine` is as that of `AsyncSQLAlchemyStorage`; it may be the same."""
+    """A `RateLimiter` on an asyncio driver. `engine` and `seconds` are as those of `AsyncSQLAlchemyStorage`; the engine may be the same."""
 
     io: IO = "async"
 
-    def __init__(self, engine: str | URL | AsyncEngine, **options: Any) -> None:
-        super().__init__(Asynchronous(engine, options))
+    def __init__(self, engine: str | URL | AsyncEngine, *, seconds: float = SECONDS, **options: Any) -> None:
+        super().__init__(Asynchronous(engine, options, seconds))
 
 
 def _planned(connection: Connection) -> list[str]:

@@ -43,6 +43,11 @@ def migrate(connection: sa.Connection, prefix: str, tables: Sequence[Table[Any]]
         _bring_forward(connection, Operations(MigrationContext.configure(connection)), prefix, tables)
 
 
+def look(connection: sa.Connection, prefix: str) -> None:
+    """WrongSchema if a newer version wrote here."""
+    _revision(connection, _versions(prefix))
+
+
 def planned(connection: sa.Connection, prefix: str, tables: Sequence[Table[Any]]) -> list[str]:
     """What `migrate` would do, as SQL; nothing is changed. StorageError for what is worked out from the rows, which no SQL says."""
     _check_all_names(prefix, tables)

@@ -22,8 +22,9 @@ from authmw.storage import IO, Check, Cursor, Delete, Filter, Insert, Order, Pag
 from authmw_adapters.layout import Change, checked_namespace, joined
 from authmw_adapters.migrating import asked
 from authmw_adapters.sqlalchemy.engines import Asynchronous, Blocking, Joined, transaction
+from authmw_adapters.sqlalchemy.patience import SECONDS
 from authmw_adapters.sqlalchemy.queries import counting, paging
-from authmw_adapters.sqlalchemy.schema import check, migrate, planned
+from authmw_adapters.sqlalchemy.schema import check, look, migrate, planned
 from authmw_adapters.sqlalchemy.single import Commits
 from authmw_adapters.sqlalchemy.tables import Table
 
@@ -52,10 +53,12 @@ class _Storage:
         migration = asked.get()
         if migration is not None and migration.plan:
             migration.statements += await self._runner.run(
-                partial(planned, prefix=self._prefix, tables=tables), again=True
+                partial(planned, prefix=self._prefix, tables=tables), again=True, long=True
             )
         elif self._migrates or migration is not None:
-            await self._runner.run(partial(migrate, prefix=self._prefix, tables=tables), again=True)
+            # A server that stands still is found out first: bringing tables forward takes as long as it takes.
+            await self._runner.run(partial(look, prefix=self._prefix), again=True)
+            await self._runner.run(partial(migrate, prefix=self._prefix, tables=tables), again=True, long=True)
         else:
             await self._runner.run(partial(check, prefix=self._prefix), again=True)
 
@@ -151,31 +154,47 @@ class SQLAlchemyStorage(_Storage):
     """A `Storage` on a blocking driver: PostgreSQL (psycopg), MariaDB and MySQL (pymysql), SQLite.
 
     `engine` is an address, with `options` of `create_engine`, or the host's own engine. `namespace` prefixes the tables; two namespaces never see each other.
+    What takes longer than `seconds` (to connect, and then to do what is asked) is cut off: the call fails, a commit has an unknown outcome and is not repeated, and the
+    connection is thrown away. So a server that stands still, or a network that swallows everything, holds nobody up. It is not for an engine of the host's own, which is used as it
+    is: give it a `pool_timeout` and its driver `connect_timeout` and `read_timeout` (pymysql), or a `tcp_user_timeout` and keepalives (psycopg), which see a dead network but no frozen server.
+
     With `migrates=False` a start changes no table, so the role that serves needs no right to: it raises WrongSchema until `authmw migrate` was run. Raises
-    ValueError for a namespace that is not a plain lower-case name.
+    ValueError for a namespace that is not a plain lower-case name, and for `seconds` that are none.
     """
 
     io: IO = "blocking"
 
     def __init__(
-        self, engine: str | URL | Engine, namespace: str = "", *, migrates: bool = True, **options: Any
+        self,
+        engine: str | URL | Engine,
+        namespace: str = "",
+        *,
+        migrates: bool = True,
+        seconds: float = SECONDS,
+        **options: Any,
     ) -> None:
-        super().__init__(Blocking(engine, options), namespace, migrates=migrates)
+        super().__init__(Blocking(engine, options, seconds), namespace, migrates=migrates)
 
 
 class AsyncSQLAlchemyStorage(_Storage):
     """A `Storage` on an asyncio driver: PostgreSQL (asyncpg, psycopg), MariaDB and MySQL (aiomysql).
 
     `engine` is an address, with `options` of `create_async_engine`; each loop gets a pool of its own. A host's own engine belongs to one loop.
-    `namespace` and `migrates` are as those of `SQLAlchemyStorage`.
+    `namespace`, `migrates` and `seconds` are as those of `SQLAlchemyStorage`; a host's own engine may be given the driver's `command_timeout` (asyncpg).
     """
 
     io: IO = "async"
 
     def __init__(
-        self, engine: str | URL | AsyncEngine, namespace: str = "", *, migrates: bool = True, **options: Any
+        self,
+        engine: str | URL | AsyncEngine,
+        namespace: str = "",
+        *,
+        migrates: bool = True,
+        seconds: float = SECONDS,
+        **options: Any,
     ) -> None:
-        super().__init__(Asynchronous(engine, options), namespace, migrates=migrates)
+        super().__init__(Asynchronous(engine, options, seconds), namespace, migrates=migrates)
 
 
 def _check(connection: Connection, table: Table[Any], record: Record) -> None:
