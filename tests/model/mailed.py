@@ -178,13 +178,13 @@ class MailMachine(Funnel):
 
     @rule(index=PICK, join=st.none() | PICK, minutes=MINUTES)
     def follow_a_link(self, index: int, join: int | None, minutes: int | None) -> None:
-        sent: Sent | None = self.pick([one for one in self.links if one.held], index)
+        sent: Sent | None = self.pick([one for one in self.links if one.told(self.now)], index)
         if sent is None:
             return
         self._follow(sent, self.holding(join) if join is not None else None, minutes)
 
     def _follow(self, sent: Sent, joined: Held | None, minutes: int | None) -> None:
-        refusal = "unable_to_auth_magic_link"
+        refusal, sent.tried = "unable_to_auth_magic_link", self.now
         expected = refusal if sent.used or self.now >= sent.expires or sent.guesses >= 10 else ""
         counted = not expected
         expected = expected or self._proof(sent, refusal) or self._joins(sent.person, joined)
@@ -210,20 +210,22 @@ class MailMachine(Funnel):
         index=PICK, join=st.none() | PICK, minutes=MINUTES, guess=st.sampled_from(["right", "right", "wrong", "other"])
     )
     def type_a_code(self, index: int, join: int | None, minutes: int | None, guess: str) -> None:
-        sent: Sent | None = self.pick([one for one in self.codes.values() if one.held], index)
+        sent: Sent | None = self.pick([one for one in self.codes.values() if one.told(self.now)], index)
         if sent is None:
             return
         person, joined = sent.person, self.holding(join) if join is not None else None
-        refusal = "unable_to_auth_otp_code"
+        refusal, sent.tried = "unable_to_auth_otp_code", self.now
         expected, counts, locks = "", False, False
         if sent.used or person.gone:
             expected = refusal
         elif person.locked_until > self.now:
             expected = "user_lock_limit_reached"
-        elif self.now >= sent.expires or sent.guesses >= 5:
+        elif self.now >= sent.expires:
             expected = refusal
         elif person.failures >= 10:
             expected, locks = "user_lock_limit_reached", True
+        elif sent.guesses >= 5:
+            expected = refusal
         else:
             counts = True
             expected = refusal if guess != "right" else self._proof(sent, refusal) or self._joins(person, joined)

@@ -56,6 +56,8 @@ class Landed:
     attach: Attach | None
     used: bool = False
     tries: int = 0
+    tried: float = 0
+    """When, at last; with the clock behind it a run tries nothing, since what was tried is counted in the future."""
 
 
 class OAuthMachine(SignInMachine):
@@ -166,7 +168,9 @@ class OAuthMachine(SignInMachine):
     @rule(index=PICK, join=st.none() | PICK, minutes=MINUTES)
     def sign_in_as_who_came_back(self, index: int, join: int | None, minutes: int | None) -> None:
         """OA-11, ACC-05: once, within five minutes; two users are never merged."""
-        landed: Landed | None = self.pick([one for one in self.landings if one.tries < TRIES], index)
+        landed: Landed | None = self.pick(
+            [one for one in self.landings if one.tries < TRIES and (one.used or one.tried <= self.now)], index
+        )
         if landed is not None:
             self._arrive(landed, self.holding(join) if join is not None else None, minutes)
 
@@ -185,7 +189,7 @@ class OAuthMachine(SignInMachine):
         return attach.person, TAKEN if owner is not None and owner is not attach.person else ""
 
     def _arrive(self, landed: Landed, joined: Held | None, minutes: int | None) -> None:
-        landed.tries += 1
+        landed.tries, landed.tried = landed.tries + 1, self.now
         person, expected = self._meant(landed, joined)
         expected = expected if not landed.used and self.now < landed.landed + LIFE else NO_TOKEN
         mismatch = joined is not None and joined.person is not person

@@ -177,7 +177,7 @@ class PasswordMachine(SignInMachine):
     @rule(index=PICK, join=st.none() | PICK, minutes=MINUTES, weak=st.booleans())
     def set_one_by_mail(self, index: int, join: int | None, minutes: int | None, weak: bool) -> None:
         """PW-11, ACC-08, SES-07: once, until anything ended their sessions; a weak one does not use the link up."""
-        sent: Sent | None = self.pick([one for one in self.resets if one.held and one.guesses < 8], index)
+        sent: Sent | None = self.pick([one for one in self.resets if one.told(self.now) and one.guesses < 8], index)
         if sent is None:
             return
         joined = self.holding(join) if join is not None else None
@@ -185,7 +185,7 @@ class PasswordMachine(SignInMachine):
         expected = NO_LINK if sent.used or self.now >= sent.expires or sent.person.gone else ""
         expected = expected or ("weak_password" if weak else "")
         expected = expected or self._proof(sent, NO_LINK) or self._joins(sent.person, joined)
-        sent.guesses += 1
+        sent.guesses, sent.tried = sent.guesses + 1, self.now
         outcome = self.step(
             lambda side: side.call(
                 side.auth.passwords.email.reset(

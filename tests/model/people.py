@@ -156,8 +156,14 @@ class Sent:
     """Whether the address stood on the person when it was asked for."""
     used: bool = False
     guesses: int = 0
+    tried: float = 0
+    """When somebody last tried it."""
     bound: bool = False
     """Whether it is dead once their sessions were ended, whoever asked for it."""
+
+    def told(self, now: float) -> bool:
+        """Whether a run may try it: what was tried before the clock went back is counted in the future, and how that is refused is told elsewhere."""
+        return self.held and (self.used or self.tried <= now)
 
 
 @attrs.define(eq=False)

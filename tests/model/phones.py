@@ -114,12 +114,15 @@ class PhoneMachine(SignInMachine):
 
     @rule(index=PICK, join=st.none() | PICK, minutes=MINUTES, right=st.sampled_from([1, 1, 0]))
     def type_a_texted_code(self, index: int, join: int | None, minutes: int | None, right: int) -> None:
-        texts = [one for one in self.texts.values() if self.wrong.get(one[0].person, 0) < TRIES]
+        texts = [
+            one for one in self.texts.values() if one[0].told(self.now) and self.wrong.get(one[0].person, 0) < TRIES
+        ]
         found: tuple[Sent, str] | None = self.pick(texts, index)
         if found is not None:
             self._type(*found, self.holding(join) if join is not None else None, minutes, right=bool(right))
 
     def _type(self, sent: Sent, channel: str, joined: Held | None, minutes: int | None, *, right: bool) -> None:
+        sent.tried = self.now
         expected = UNABLE if sent.used or sent.person.gone or self.now >= sent.expires or not right else ""
         expected = expected or self._proof(sent, UNABLE) or self._joins(sent.person, joined)
 

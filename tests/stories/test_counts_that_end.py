@@ -91,6 +91,20 @@ def test_a_code_takes_five_guesses_however_long_it_lives(tmp_path: Path) -> None
     assert answer.header("retry-after") == []
 
 
+def test_a_clock_that_goes_back_frees_no_guess_at_a_code_and_the_next_code_signs_in(tmp_path: Path) -> None:
+    world, _ = counting(tmp_path)
+    sent = world.backend("POST", "/v1/otps/email/login_or_create", {"email": "ada@example.org"}).json
+    right = {"method_id": sent["email_id"], "code": world.code()}
+    wrong = {**right, "code": "000000" if world.code() != "000000" else "111111"}
+    assert world.backend("POST", "/v1/otps/authenticate", wrong).status == 401
+    world.clock.advance(hours=-1)
+    assert world.backend("POST", "/v1/otps/authenticate", right).json["error_type"] == "unable_to_auth_otp_code"
+    world.clock.advance(hours=1, seconds=2)
+    assert world.backend("POST", "/v1/otps/email/login_or_create", {"email": "ada@example.org"}).status == 200
+    world.clock.advance(hours=-1)
+    assert world.backend("POST", "/v1/otps/authenticate", {**right, "code": world.code()}).status == 200
+
+
 def test_a_provider_s_answer_leaves_no_count_for_ever(tmp_path: Path) -> None:
     clock = FixedClock()
     person, _, _ = PEOPLE["google"]
