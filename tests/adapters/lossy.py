@@ -14,8 +14,8 @@ Lost = Literal["nothing", "requests", "answers", "silently", "answers silently"]
 class Way:
     """Hands bytes on in both directions; what it loses ends the connection, as a network that breaks does, but for what it loses silently: then neither side hears of the other again."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.there = (host, port)
+    def __init__(self, where: str) -> None:
+        self.where = where
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self.loses: Lost = "nothing"
@@ -37,7 +37,7 @@ class Way:
         with suppress(OSError):
             while True:
                 here, _ = self._listening.accept()
-                there = socket.create_connection(self.there)
+                there = _connected(self.where)
                 self.made += 1
                 self._open += [here, there]
                 for source, target, what in ((here, there, "requests"), (there, here, "answers")):
@@ -60,10 +60,19 @@ class Way:
                 one.shutdown(socket.SHUT_RDWR)
 
 
+def _connected(where: str) -> socket.socket:
+    if not where.startswith("/"):
+        host, _, port = where.rpartition(":")
+        return socket.create_connection((host, int(port)))
+    there = socket.socket(socket.AF_UNIX)
+    there.connect(where)
+    return there
+
+
 @contextmanager
-def lossy_way(host: str, port: int) -> Iterator[Way]:
-    """A way to a server, closed behind the test."""
-    way = Way(host, port)
+def lossy_way(where: str) -> Iterator[Way]:
+    """A way to a server at `host:port` or at the path of a Unix socket, closed behind the test."""
+    way = Way(where)
     try:
         yield way
     finally:

@@ -36,6 +36,18 @@ SHORT = 0.3
 BY_DRIVER = [pytest.param(driver, marks=pytest.mark.server(name), id=driver) for driver, (name, _) in DRIVERS.items()]
 
 
+def where_of(machine: Machine, name: str) -> str:
+    """Where a server of this run listens: a port, or a Unix socket."""
+    where = machine.server(name).where
+    assert where is not None
+    return where
+
+
+def by_way(url: sa.URL, way: Way) -> sa.URL:
+    """The same database, reached by the way."""
+    return url.set(host="127.0.0.1", port=way.port, query={})
+
+
 class Hanging:
     """A storage on a way to a database that can swallow everything."""
 
@@ -43,7 +55,7 @@ class Hanging:
         kind: Any = DRIVERS[driver][1]
         self.url = url
         self.way = way
-        self.store = Driven(kind(url.set(port=way.port), seconds=SHORT, pool_size=2, max_overflow=0))
+        self.store = Driven(kind(by_way(url, way), seconds=SHORT, pool_size=2, max_overflow=0))
 
     def things(self) -> list[str]:
         """The keys that the database itself holds."""
@@ -75,9 +87,7 @@ def hanging(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Hangin
     name = DRIVERS[request.param][0]
     with new_database(machine, name) as database:
         url = address(machine, name, database, request.param)
-        if not url.host or not url.port:
-            pytest.skip("The server of this run listens on a socket of Unix, and a way leads to a port.")
-        with lossy_way(url.host, url.port) as way:
+        with lossy_way(where_of(machine, name)) as way:
             one = Hanging(request.param, url, way)
             one.store.prepare()
             one.store.commit(Insert(Thing(id="a")))
@@ -148,10 +158,8 @@ def test_a_new_connection_that_nobody_answers_is_an_error(hanging: Hanging) -> N
 def test_limits_are_not_waited_for_either(machine: Machine) -> None:
     with new_database(machine, "postgresql") as database:
         url = address(machine, "postgresql", database)
-        if not url.host or not url.port:
-            pytest.skip("The server of this run listens on a socket of Unix, and a way leads to a port.")
-        with lossy_way(url.host, url.port) as way:
-            limiter = SQLAlchemyLimiter(url.set(port=way.port), seconds=SHORT)
+        with lossy_way(where_of(machine, "postgresql")) as way:
+            limiter = SQLAlchemyLimiter(by_way(url, way), seconds=SHORT)
             limit = Limit("guesses", ("a",), 5, None)
             step(limiter.take(limit, now=NOW))
             way.loses = "silently"

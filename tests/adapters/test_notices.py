@@ -151,7 +151,7 @@ def test_where_connections_end_all_that_is_told_is_heard(project: Project, carri
 def test_what_others_told_while_a_connection_was_down_is_heard_when_it_is_up(
     project: Project, carrier: OnRedis | OnPostgreSQL
 ) -> None:
-    with lossy_way("127.0.0.1", carrier.port) as way:
+    with lossy_way(f"127.0.0.1:{carrier.port}") as way:
         there, cut_off = project.begin(), project.begin(way.port)
         there.notices.publish(b"before")
         assert cut_off.hears(b"before")
@@ -177,7 +177,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_a_network_that_goes_silent_is_found_out(project: Project, carrier: OnRedis | OnPostgreSQL) -> None:
-    with lossy_way("127.0.0.1", carrier.port) as way:
+    with lossy_way(f"127.0.0.1:{carrier.port}") as way:
         there, cut_off = project.begin(), project.begin(way.port)
         there.notices.publish(b"before")
         assert cut_off.hears(b"before")

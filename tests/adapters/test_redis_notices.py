@@ -33,7 +33,7 @@ def test_where_more_was_told_than_is_kept_something_is_missing(begin: Begin) -> 
     with (
         own_server() as server,
         Redis.from_url(server.address) as admin,
-        lossy_way("127.0.0.1", server.port) as way,
+        lossy_way(f"127.0.0.1:{server.port}") as way,
     ):
         one = begin(f"redis://127.0.0.1:{way.port}")
         # Not told by the process itself, which would tell it again where the acknowledgement is what is lost.

@@ -101,7 +101,7 @@ def test_of_a_node_of_a_cluster_there_is_nothing_to_say() -> None:
 
 def fails_over(work: Callable[[str], tuple[Callable[[], Any], Callable[[], Any]]]) -> None:
     """Work goes on at the server that took another's place, as soon as that says that it changes nothing more: a name leads there now, and what was open does not."""
-    with own_server() as first, own_server() as second, lossy_way("127.0.0.1", first.port) as way:
+    with own_server() as first, own_server() as second, lossy_way(f"127.0.0.1:{first.port}") as way:
         do, close = work(f"redis://127.0.0.1:{way.port}")
         do()
         leads_to(way, second)
@@ -114,7 +114,7 @@ def fails_over(work: Callable[[str], tuple[Callable[[], Any], Callable[[], Any]]
 
 
 def leads_to(way: Way, server: OwnServer) -> None:
-    way.there = ("127.0.0.1", server.port)
+    way.where = f"127.0.0.1:{server.port}"
 
 
 def counting(limiter: RedisLimiter | AsyncRedisLimiter, run: Callable[..., Any]) -> Any:

@@ -102,7 +102,7 @@ Opened = Callable[[Storage], Driven]
 
 @pytest.fixture
 def way(server: OwnServer) -> Iterator[Way]:
-    with lossy_way("127.0.0.1", server.port) as way:
+    with lossy_way(f"127.0.0.1:{server.port}") as way:
         yield way
 
 

@@ -178,7 +178,7 @@ class MailMachine(Funnel):
 
     @rule(index=PICK, join=st.none() | PICK, minutes=MINUTES)
     def follow_a_link(self, index: int, join: int | None, minutes: int | None) -> None:
-        sent: Sent | None = self.pick([one for one in self.links if one.told(self.now)], index)
+        sent: Sent | None = self.pick([one for one in self.links if one.may_be_tried(self.now)], index)
         if sent is None:
             return
         self._follow(sent, self.holding(join) if join is not None else None, minutes)
@@ -210,7 +210,7 @@ class MailMachine(Funnel):
         index=PICK, join=st.none() | PICK, minutes=MINUTES, guess=st.sampled_from(["right", "right", "wrong", "other"])
     )
     def type_a_code(self, index: int, join: int | None, minutes: int | None, guess: str) -> None:
-        sent: Sent | None = self.pick([one for one in self.codes.values() if one.told(self.now)], index)
+        sent: Sent | None = self.pick([one for one in self.codes.values() if one.may_be_tried(self.now)], index)
         if sent is None:
             return
         person, joined = sent.person, self.holding(join) if join is not None else None

@@ -177,7 +177,9 @@ class PasswordMachine(SignInMachine):
     @rule(index=PICK, join=st.none() | PICK, minutes=MINUTES, weak=st.booleans())
     def set_one_by_mail(self, index: int, join: int | None, minutes: int | None, weak: bool) -> None:
         """PW-11, ACC-08, SES-07: once, until anything ended their sessions; a weak one does not use the link up."""
-        sent: Sent | None = self.pick([one for one in self.resets if one.told(self.now) and one.guesses < 8], index)
+        sent: Sent | None = self.pick(
+            [one for one in self.resets if one.may_be_tried(self.now) and one.guesses < 8], index
+        )
         if sent is None:
             return
         joined = self.holding(join) if join is not None else None

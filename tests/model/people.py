@@ -161,7 +161,7 @@ class Sent:
     bound: bool = False
     """Whether it is dead once their sessions were ended, whoever asked for it."""
 
-    def told(self, now: float) -> bool:
+    def may_be_tried(self, now: float) -> bool:
         """Whether a run may try it: what was tried before the clock went back is counted in the future, and how that is refused is told elsewhere."""
         return self.held and (self.used or self.tried <= now)
 

@@ -115,7 +115,9 @@ class PhoneMachine(SignInMachine):
     @rule(index=PICK, join=st.none() | PICK, minutes=MINUTES, right=st.sampled_from([1, 1, 0]))
     def type_a_texted_code(self, index: int, join: int | None, minutes: int | None, right: int) -> None:
         texts = [
-            one for one in self.texts.values() if one[0].told(self.now) and self.wrong.get(one[0].person, 0) < TRIES
+            one
+            for one in self.texts.values()
+            if one[0].may_be_tried(self.now) and self.wrong.get(one[0].person, 0) < TRIES
         ]
         found: tuple[Sent, str] | None = self.pick(texts, index)
         if found is not None:

@@ -105,6 +105,22 @@ def test_a_clock_that_goes_back_frees_no_guess_at_a_code_and_the_next_code_signs
     assert world.backend("POST", "/v1/otps/authenticate", {**right, "code": world.code()}).status == 200
 
 
+def test_a_clock_that_goes_back_frees_no_look_at_a_link_and_the_next_link_signs_in(tmp_path: Path) -> None:
+    world, _ = counting(tmp_path)
+    asked = {"email": "ada@example.org", "signup_expiration_minutes": 5}
+    bound = {**asked, "code_challenge": "A" * 43}
+    assert world.backend("POST", "/v1/magic_links/email/login_or_create", bound).status == 200
+    body = {"token": world.token(), "code_verifier": "b" * 43}
+    assert world.backend("POST", "/v1/magic_links/authenticate", body).json["error_type"] == "pkce_mismatch"
+    world.clock.advance(hours=-1)
+    refused = world.backend("POST", "/v1/magic_links/authenticate", body).json["error_type"]
+    assert refused == "unable_to_auth_magic_link"
+    world.clock.advance(hours=1, seconds=2)
+    assert world.backend("POST", "/v1/magic_links/email/login_or_create", asked).status == 200
+    world.clock.advance(hours=-1)
+    assert world.backend("POST", "/v1/magic_links/authenticate", {"token": world.token()}).status == 200
+
+
 def test_a_provider_s_answer_leaves_no_count_for_ever(tmp_path: Path) -> None:
     clock = FixedClock()
     person, _, _ = PEOPLE["google"]

@@ -131,7 +131,7 @@ def test_what_was_ended_while_a_host_could_not_hear_it_refuses_when_it_can_and_i
     with (
         own_database("postgresql") as server,
         on_postgresql(tmp_path, server.url()) as hosts,
-        lossy_way("127.0.0.1", server.port) as way,
+        lossy_way(f"127.0.0.1:{server.port}") as way,
     ):
         notices = PostgreSQLNotices(server.url().replace(f":{server.port}/", f":{way.port}/"))
         core = hosts.wsgi.auth.core
